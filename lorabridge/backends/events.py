@@ -1,0 +1,65 @@
+"""What a run tells, whatever the trainer: typed events, and the interface of the log parsers that make them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Protocol
+
+EventKind = Literal["progress", "cache", "epoch", "save", "state", "sample", "info", "warning", "error", "end"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that a trainer said. Fields that do not apply are None.
+
+    `step` and `total` count optimizer steps (items for `cache`), `rate` is steps per second, `eta`
+    seconds. `text` is the line or the message; for `end` it is `completed`, `stopped` or `failed`.
+    """
+
+    event: EventKind
+    step: int | None = None
+    total: int | None = None
+    epoch: int | None = None
+    loss: float | None = None
+    lr: float | None = None
+    grad_norm: float | None = None
+    rate: float | None = None
+    eta: float | None = None
+    path: str | None = None
+    text: str | None = None
+    code: str | None = None
+
+    def record(self) -> dict[str, Any]:
+        """The event as plain data, without empty fields. Non-finite numbers become text, for JSON."""
+        plain = {key: value for key, value in asdict(self).items() if value is not None}
+        return {key: (str(v) if isinstance(v, float) and (v != v or v in (float("inf"), float("-inf"))) else v) for key, v in plain.items()}
+
+
+class LogParser(Protocol):
+    """Bytes in, events out. Fed any cuts of the stream it gives the same events, and it never raises."""
+
+    def feed(self, data: bytes) -> list[Event]: ...
+
+    def close(self) -> list[Event]: ...
+
+
+class LineCutter:
+    """Cuts a byte stream into text lines at \\n and \\r, whatever the chunks; bad UTF-8 is replaced."""
+
+    MAX_LINE = 1 << 20
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[str]:
+        """The lines completed by `data`. A line over `MAX_LINE` bytes is cut there."""
+        *lines, self._rest = (self._rest + data).replace(b"\r", b"\n").split(b"\n")
+        if len(self._rest) > self.MAX_LINE:
+            lines.append(self._rest)
+            self._rest = b""
+        return [line.decode("utf-8", "replace") for line in lines if line]
+
+    def close(self) -> list[str]:
+        """The last line, when the stream ended without a line end."""
+        rest, self._rest = self._rest, b""
+        return [rest.decode("utf-8", "replace")] if rest else []

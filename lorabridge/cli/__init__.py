@@ -1,0 +1,1 @@
+"""What a person types: one small module per command, no logic of its own."""

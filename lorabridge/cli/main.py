@@ -1,0 +1,86 @@
+"""The command group. Commands are named in a table and imported when they are run: start-up is a budget."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "check": ("check", "Check configs; the verdict to trust before you spend money."),
+    "compile": ("compile", "Write a trainer's own files, a launch script and a translation report."),
+    "run": ("run", "Check, compile, launch and watch a training."),
+    "init": ("init", "Write a commented config from a preset."),
+    "families": ("families", "List the models that can be trained, and with what."),
+    "explain": ("explain", "Explain a diagnostic code or a field of the language."),
+    "show": ("show", "Print a config as it is understood, with the origin of each value."),
+    "schema": ("schema", "Print the JSON Schema of the language."),
+    "doctor": ("doctor", "Say which trainers, GPUs and tools were found, and what is missing."),
+    "demo": ("demo", "Train a small LoRA on a toy model: real pictures, a CPU, no download."),
+}
+"""Command to its module in this package and its line in `--help`."""
+
+
+class Commands(click.Group):
+    """Loads a command's module when the command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """The commands in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command itself, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"lorabridge.cli.{COMMANDS[cmd_name][0]}").command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the nearest command's name in the error."""
+        name = args[0] if args else ""
+        if name and not name.startswith("-") and name not in COMMANDS:
+            import difflib
+
+            near = difflib.get_close_matches(name, COMMANDS, 1)
+            ctx.fail(f"no command `{name}`." + (f" Did you mean `{near[0]}`?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The table, without importing any command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:  # noqa: ARG001, FBT001
+    if value:
+        from lorabridge import __version__
+
+        click.echo(f"lorabridge {__version__}")
+        ctx.exit()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version.")
+def app() -> None:
+    """One YAML of LoRA training intent, checked and compiled for musubi-tuner, diffusion-pipe, ai-toolkit and the embedded trainer."""
+
+
+def main() -> None:
+    """Entry point. Exit codes: 0 clean, 1 findings, 2 usage or internal error, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="backslashreplace")
+    try:
+        sys.exit(app(standalone_mode=False) or 0)
+    except click.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,1 @@
+"""The language: what can be written, what each value means, where it came from."""

@@ -1,0 +1,102 @@
+"""From written values to meant values: shorthands are spelled out, zero and empty get their meaning.
+
+Works on plain data before validation, so that the models only ever see the words of the language.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from lorabridge.config.base import Section
+from lorabridge.config.document import Place
+
+from lorabridge.config.fields import FieldRow, rows_of
+from lorabridge.config.meanings import WORDS, Meaning
+from lorabridge.config.paths import KeyPath
+from lorabridge.diagnostics import Diagnostic
+
+_DROP = object()
+_KEEP = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A raw value that was not taken at face value."""
+
+    path: KeyPath
+    raw: Any
+    meaning: Meaning
+
+
+@dataclass(slots=True)
+class Interpreter:
+    """Walks data along the models. Places of shorthands are added so that findings still point at the text."""
+
+    places: dict[KeyPath, Place]
+    readings: list[Reading]
+    diagnostics: list[Diagnostic]
+
+    def section(self, model: type[Section], data: dict[str, Any], path: KeyPath = ()) -> dict[str, Any]:
+        """The section with its meanings made plain; unknown keys are left for validation to report."""
+        rows = rows_of(model)
+        result: dict[str, Any] = {}
+        for key, value in data.items():
+            row = rows.get(key)
+            meant = value if row is None else self._field(row, value, (*path, key))
+            if meant is not _DROP:
+                result[key] = meant
+        for key, row in rows.items():
+            if row.made and row.section is not None and key not in result:
+                result[key] = self.section(row.section, {}, (*path, key))
+        return result
+
+    def _field(self, row: FieldRow, value: Any, path: KeyPath) -> Any:
+        meant = self._special(row, value, path)
+        if meant is not _KEEP:
+            return meant
+        if row.section is None:
+            return value
+        if row.many:
+            return [self._nested(row.section, item, (*path, i)) for i, item in enumerate(value)] if isinstance(value, list) else value
+        return self._nested(row.section, value, path)
+
+    def _nested(self, model: type[Section], value: Any, path: KeyPath) -> Any:
+        if model.shorthand and not isinstance(value, dict | list) and value is not None:
+            inner = (*path, model.shorthand)
+            if path in self.places:
+                self.places[inner] = self.places[path]
+            value = {model.shorthand: value}
+        return self.section(model, value, path) if isinstance(value, dict) else value
+
+    def _special(self, row: FieldRow, value: Any, path: KeyPath) -> Any:
+        meaning = _meaning(row, value)
+        if meaning is None or meaning.kind in ("number", "value"):
+            return _KEEP
+        if meaning.kind == "invalid":
+            self._invalid(value, meaning, path)
+            return _DROP
+        self.readings.append(Reading(path, value, meaning))
+        if meaning.kind in WORDS and meaning.kind in row.words:
+            return meaning.kind
+        return _DROP
+
+    def _invalid(self, value: Any, meaning: Meaning, path: KeyPath) -> None:
+        place = self.places.get(path)
+        shown = {None: "null", "": '""'}.get(value, value) if isinstance(value, str | int | float | None) else "[]"
+        dotted = ".".join(str(part) for part in path)
+        self.diagnostics.append(
+            Diagnostic("LB201", f"`{dotted}: {shown}` has no meaning", place.value if place else None, why=meaning.note, fix="write the value that is meant, or leave the key out", path=dotted)
+        )
+
+
+def _meaning(row: FieldRow, value: Any) -> Meaning | None:
+    if row.meanings is None:
+        return None
+    if value is None:
+        return row.meanings.null
+    if isinstance(value, int | float) and not isinstance(value, bool) and value == 0:
+        return row.meanings.zero
+    if value == "" or value == [] or value == {}:
+        return row.meanings.empty if row.section is None or value != {} else None
+    return None

@@ -1,0 +1,5 @@
+"""The sections of the language as pydantic models, one module per group of sections."""
+
+from lorabridge.config.schema.root import Config
+
+__all__ = ["Config"]

@@ -1,0 +1,1 @@
+"""Datasets on disk: what exists, what trainers would find."""

@@ -1,0 +1,134 @@
+"""From what was written to what is meant in full: family defaults and inherited values filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from lorabridge.config.fields import rows_of
+from lorabridge.config.paths import split_path
+from lorabridge.config.schema import Config
+from lorabridge.families.base import Family, Variant
+from lorabridge.families.table import FAMILIES, find_family
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A configuration without open questions. `origins` says who filled in what: path to source."""
+
+    config: Config
+    family: Family
+    variant: Variant
+    origins: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """The family or the variant is not known. `names` are the known ones."""
+
+    path: str
+    name: str
+    names: tuple[str, ...]
+
+
+def resolve(config: Config) -> Resolved | Missing:
+    """Fill in what `auto` and `inherit` leave to the family and to other fields."""
+    family = find_family(config.model.family)
+    if family is None:
+        return Missing("model.family", config.model.family, tuple(FAMILIES))
+    variant = family.variant(config.model.variant)
+    if variant is None:
+        return Missing("model.variant", config.model.variant, tuple(v.name for v in family.variants))
+    origins: dict[str, str] = {}
+    changes: dict[str, Any] = {}
+    for path, value, source in _answers(config, family, variant):
+        changes[path] = value
+        origins[path] = source
+    filled: Config = _replace(config, {split_path(path): value for path, value in changes.items()})
+    return Resolved(filled, family, variant, origins)
+
+
+def _answers(config: Config, family: Family, variant: Variant) -> Iterator[tuple[str, Any, str]]:
+    yield "model.family", family.name, "the family's table"
+    yield "model.variant", variant.name, "the family's first variant"
+    dtype = config.model.dtype if config.model.dtype != "auto" else family.dtype
+    if config.model.dtype == "auto":
+        yield "model.dtype", dtype, f"{family.name}"
+    if config.train.mixed_precision == "auto":
+        yield "train.mixed_precision", "off" if dtype == "fp32" else dtype, "model.dtype"
+    if config.save.dtype == "auto":
+        yield "save.dtype", dtype, "model.dtype"
+    for source in (variant.defaults, family.defaults):
+        if source is not None:
+            for path, value in source.values.items():
+                if get(config, path) == "auto" and not (source is family.defaults and variant.defaults and path in variant.defaults.values):
+                    yield path, value, source.source
+    yield from _inherited(config, family, variant)
+
+
+def _inherited(config: Config, family: Family, variant: Variant) -> Iterator[tuple[str, Any, str]]:
+    rank = config.adapter.rank
+    if rank == "auto":
+        rank = _default(family, variant, "adapter.rank", 16)
+    if config.adapter.alpha is None:
+        yield "adapter.alpha", float(rank), "adapter.rank"
+    if config.adapter.conv_rank != "off" and config.adapter.conv_alpha is None:
+        yield "adapter.conv_alpha", float(config.adapter.conv_rank), "adapter.conv_rank"
+    for side in ("width", "height"):
+        if getattr(config.sample, side) == "auto":
+            yield f"sample.{side}", family.resolution, family.name
+    groups = [("datasets", config.datasets)] + ([("evaluate.datasets", config.evaluate.datasets)] if config.evaluate else [])
+    for name, datasets in groups:
+        for index, data in enumerate(datasets):
+            here = f"{name}[{index}]"
+            if data.batch_size is None:
+                yield f"{here}.batch_size", config.train.batch_size, "train.batch_size"
+            if not data.resolution:
+                yield f"{here}.resolution", [family.resolution], family.name
+            if data.trigger is None:
+                yield f"{here}.trigger", "" if data.regularization else config.trigger, "trigger"
+    for index, prompt in enumerate(config.sample.prompts):
+        for key in ("negative", "frames", "seed"):
+            if getattr(prompt, key) is None:
+                yield f"sample.prompts[{index}].{key}", getattr(config.sample, key), f"sample.{key}"
+    if config.logging.wandb.run_name is None:
+        yield "logging.wandb.run_name", config.name, "name"
+    if config.logging.to == "auto":
+        yield "logging.to", "tensorboard" if config.logging.dir else "off", "logging.dir"
+
+
+def _default(family: Family, variant: Variant, path: str, otherwise: Any) -> Any:
+    for source in (variant.defaults, family.defaults):
+        if source is not None and path in source.values:
+            return source.values[path]
+    return otherwise
+
+
+def get(config: Any, path: str) -> Any:
+    """The value at a dotted path; None where a section on the way is absent."""
+    here = config
+    for part in split_path(path):
+        if here is None:
+            return None
+        if isinstance(part, int):
+            here = here[part] if part < len(here) else None
+        else:
+            row = rows_of(type(here)).get(part) if hasattr(here, "model_fields_set") else None
+            here = getattr(here, row.name) if row else here.get(part)
+    return here
+
+
+def _replace(node: Any, changes: dict[tuple[str | int, ...], Any]) -> Any:
+    groups: dict[str | int, dict[tuple[str | int, ...], Any]] = {}
+    for path, value in changes.items():
+        groups.setdefault(path[0], {})[path[1:]] = value
+    if isinstance(node, list):
+        return [_leaf(item, groups[i]) if i in groups else item for i, item in enumerate(node)]
+    rows = rows_of(type(node))
+    update = {rows[str(key)].name: _leaf(getattr(node, rows[str(key)].name), inner) for key, inner in groups.items()}
+    return node.model_copy(update=update)
+
+
+def _leaf(node: Any, inner: dict[tuple[str | int, ...], Any]) -> Any:
+    return inner[()] if () in inner else _replace(node, inner)

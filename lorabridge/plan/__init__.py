@@ -1,0 +1,1 @@
+"""Arithmetic and promises: from a configuration to the plan of one trainer."""

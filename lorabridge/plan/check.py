@@ -1,0 +1,32 @@
+"""All findings about one configuration: the language, the model, the trainers, the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lorabridge.config.load import Loaded
+from lorabridge.diagnostics import Diagnostic
+
+
+def check_loaded(loaded: Loaded, backends: Sequence[str] = (), *, paths: bool = False, unsupported: str = "error") -> list[Diagnostic]:
+    """The findings, without duplicates. With several trainers each finding of a trainer names it."""
+    from lorabridge.plan.compile import check_families
+
+    found: dict[Diagnostic, None] = dict.fromkeys([*loaded.diagnostics, *check_families(loaded)])
+    for name in backends:
+        found |= dict.fromkeys(_check_backend(loaded, name, unsupported))
+    if paths and loaded.config is not None:
+        from lorabridge.data.paths import check_paths
+
+        found |= dict.fromkeys(check_paths(loaded))
+    return list(found)
+
+
+def _check_backend(loaded: Loaded, name: str, unsupported: Any) -> Sequence[Diagnostic]:
+    from lorabridge.backends.base import Site
+    from lorabridge.plan.compile import compile_config
+
+    site = Site(root=Path(loaded.root).absolute().as_posix(), unsupported=unsupported)
+    return compile_config(loaded, name, site).diagnostics
