@@ -77,7 +77,9 @@ class Row:
         return self.back(native) if self.back else native
 
 
-def same(path: str, at: str, *, evidence: str = "", families: Sequence[str] | None = None, note: str = "", exact: bool = True, **words: Any) -> Row:
+def same(
+    path: str, at: str, *, evidence: str = "", families: Sequence[str] | None = None, note: str = "", exact: bool = True, **words: Any
+) -> Row:
     """The native key takes the value as it is; `off=0`, `auto=OMIT` spell the words."""
     return Row(path, at, words=words, evidence=evidence, families=_only(families), note=note, exact=exact)
 
@@ -98,10 +100,21 @@ def via(
     return Row(path, at, to, back, words, _only(families), exact, note, evidence)
 
 
-def choice(path: str, at: str, table: Mapping[Any, Any], *, evidence: str = "", families: Sequence[str] | None = None, note: str = "", exact: bool = True) -> Row:
+def choice(
+    path: str,
+    at: str,
+    table: Mapping[Any, Any],
+    *,
+    evidence: str = "",
+    families: Sequence[str] | None = None,
+    note: str = "",
+    exact: bool = True,
+) -> Row:
     """The native key takes a word from `table`; a value that is not in it cannot be said."""
     known = ", ".join(f"`{word}`" for word, spelled in table.items() if not isinstance(spelled, Cannot))
-    return Row(path, at, lambda value: Cannot("it has no such choice", f"it knows {known}"), None, table, _only(families), exact, note, evidence)
+    return Row(
+        path, at, lambda value: Cannot("it has no such choice", f"it knows {known}"), None, table, _only(families), exact, note, evidence
+    )
 
 
 def flag(path: str, at: str, *, evidence: str = "", families: Sequence[str] | None = None) -> Row:

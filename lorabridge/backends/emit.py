@@ -69,7 +69,9 @@ def _fill(table: Any, tree: Mapping[str, Any], sources: Mapping[str, str], prefi
 
 
 def _is_table(value: Any) -> bool:
-    return isinstance(value, Mapping) or (isinstance(value, list) and bool(value) and all(isinstance(v, Mapping) and not isinstance(v, Inline) for v in value))
+    return isinstance(value, Mapping) or (
+        isinstance(value, list) and bool(value) and all(isinstance(v, Mapping) and not isinstance(v, Inline) for v in value)
+    )
 
 
 class Inline(dict[str, Any]):

@@ -53,7 +53,9 @@ class Lowering:
     @property
     def output(self) -> str:
         """Absolute folder for results."""
-        return self.site.output or self.path("./" + self.config.output.dir if not _rooted(self.config.output.dir) else self.config.output.dir)
+        return self.site.output or self.path(
+            "./" + self.config.output.dir if not _rooted(self.config.output.dir) else self.config.output.dir
+        )
 
     def wrote(self, path: str) -> bool:
         """Whether the user wrote this path, in any layer (a longer or equal path counts)."""
@@ -86,11 +88,13 @@ class Lowering:
     def refuse(self, path: str, value: Any, why: str, fix: str = "") -> None:
         """The trainer cannot say it: an error, or a warning with `--unsupported warn`."""
         severity: Severity = "error" if self.site.unsupported == "error" else "warning"
-        fix = fix or f"remove it, compile for another trainer, or go on without it: `--unsupported warn`"
-        self.problem("LB301", path, f"{self.backend} cannot say `{path}: {spell(value)}`: {why}", "it would be dropped in silence", fix, severity)
+        fix = fix or "remove it, compile for another trainer, or go on without it: `--unsupported warn`"
+        self.problem(
+            "LB301", path, f"{self.backend} cannot say `{path}: {spell(value)}`: {why}", "it would be dropped in silence", fix, severity
+        )
         self.note("refused", path, value, text=why)
 
-    def rows(self, rows: Iterable[Row], at: str = "", item: str = "") -> dict[str, Any]:
+    def rows(self, rows: Iterable[Row], item: str = "") -> dict[str, Any]:
         """Walk rows. `item` (`datasets[0]`) replaces the list's `[]` in their paths.
 
         Native values are put into the documents; rows whose address has no document (`:key`) are collected and

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
@@ -32,7 +33,7 @@ class Event:
     def record(self) -> dict[str, Any]:
         """The event as plain data, without empty fields. Non-finite numbers become text, for JSON."""
         plain = {key: value for key, value in asdict(self).items() if value is not None}
-        return {key: (str(v) if isinstance(v, float) and (v != v or v in (float("inf"), float("-inf"))) else v) for key, v in plain.items()}
+        return {key: (str(v) if isinstance(v, float) and not math.isfinite(v) else v) for key, v in plain.items()}
 
 
 class LogParser(Protocol):

@@ -26,7 +26,7 @@ def is_hub_file(value: str) -> bool:
 
 def absolute(value: str, root: str) -> str:
     """An absolute path with forward slashes; relative ones start at `root`, `~` is the home folder."""
-    value = value.replace("\\", "/") if _DRIVE.match(value) or "\\" in value and ":" not in value else value
+    value = value.replace("\\", "/") if _DRIVE.match(value) or ("\\" in value and ":" not in value) else value
     if value.startswith("~"):
         value = Path(value).expanduser().as_posix()
     if value.startswith("/") or _DRIVE.match(value):

@@ -10,15 +10,30 @@ from lorabridge.diagnostics import Diagnostic
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--backend", "-b", "backends", multiple=True, metavar="NAME", help="Also check that this trainer can do it (repeatable; `all`).")
+@click.option(
+    "--backend", "-b", "backends", multiple=True, metavar="NAME", help="Also check that this trainer can do it (repeatable; `all`)."
+)
 @click.option("--paths/--no-paths", default=False, help="Also check that folders and files exist.")
 @set_option
 @unsupported_option
 @format_option
-@click.option("--fail-level", type=click.Choice(["error", "warning", "hint"]), default="error", show_default=True, help="Exit 1 from this severity on.")
+@click.option(
+    "--fail-level",
+    type=click.Choice(["error", "warning", "hint"]),
+    default="error",
+    show_default=True,
+    help="Exit 1 from this severity on.",
+)
 @click.option("--exit-zero", is_flag=True, help="Exit 0 whatever was found.")
 def command(
-    files: tuple[str, ...], backends: tuple[str, ...], paths: bool, overrides: tuple[str, ...], unsupported: str, style: str, fail_level: str, exit_zero: bool
+    files: tuple[str, ...],
+    backends: tuple[str, ...],
+    paths: bool,
+    overrides: tuple[str, ...],
+    unsupported: str,
+    style: str,
+    fail_level: str,
+    exit_zero: bool,
 ) -> int:
     """Check configs, for the language alone or for a trainer too.
 
@@ -51,7 +66,9 @@ def _backends(names: tuple[str, ...]) -> list[str]:
     return list(names)
 
 
-def _check(file: str, backends: list[str], paths: bool, overrides: tuple[str, ...], unsupported: str) -> tuple[list[Diagnostic], dict[str, str]]:
+def _check(
+    file: str, backends: list[str], paths: bool, overrides: tuple[str, ...], unsupported: str
+) -> tuple[list[Diagnostic], dict[str, str]]:
     from lorabridge.diagnostics import sort_key
     from lorabridge.plan.check import check_loaded
 

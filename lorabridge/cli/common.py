@@ -18,9 +18,20 @@ from lorabridge.resources import template_dir
 F = TypeVar("F", bound=Callable[..., Any])
 
 set_option = click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one value, as in `optimizer.lr=1e-4`.")
-format_option = click.option("--format", "style", type=click.Choice(["text", "json", "github", "sarif"]), default="text", show_default=True, help="How findings are printed.")
+format_option = click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "json", "github", "sarif"]),
+    default="text",
+    show_default=True,
+    help="How findings are printed.",
+)
 unsupported_option = click.option(
-    "--unsupported", type=click.Choice(["error", "warn"]), default="error", show_default=True, help="What a trainer cannot say: refuse, or go on and report."
+    "--unsupported",
+    type=click.Choice(["error", "warn"]),
+    default="error",
+    show_default=True,
+    help="What a trainer cannot say: refuse, or go on and report.",
 )
 
 

@@ -54,6 +54,4 @@ def _unit(word: str) -> Unit | None:
 
 
 def _example(unit: Unit) -> str:
-    return {"steps": "1600 steps", "epochs": "16 epochs", "samples": "20000 samples", "minutes": "30 minutes"}.get(
-        unit, "10%"
-    )
+    return {"steps": "1600 steps", "epochs": "16 epochs", "samples": "20000 samples", "minutes": "30 minutes"}.get(unit, "10%")

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -29,7 +29,7 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 class _NodeLoader(_Loader):  # type: ignore[misc]
     """Composes nodes without YAML 1.1's guesses: plain scalars stay text, explicit tags stay visible."""
 
-    yaml_implicit_resolvers: dict[Any, Any] = {}
+    yaml_implicit_resolvers: ClassVar[dict[Any, Any]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def parse_text(text: str, shown: str) -> Document:
     builder = _Builder(document)
     try:
         document.data = builder.mapping(node, (), 0)
-    except _TooMuch as error:
+    except _TooMuchError as error:
         _report(document, "LB110", str(error), error.span, "write the values out, without nested aliases")
         document.data = {}
     return document
@@ -124,7 +124,13 @@ def _compose(document: Document) -> yaml.Node | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        _report(document, "LB100", f"not valid YAML: {_sentence(error)}", Span(document.file, line, column, line, column + 1), _yaml_fix(document.text, line))
+        _report(
+            document,
+            "LB100",
+            f"not valid YAML: {_sentence(error)}",
+            Span(document.file, line, column, line, column + 1),
+            _yaml_fix(document.text, line),
+        )
     except yaml.reader.ReaderError as error:
         line = document.text.count("\n", 0, error.position) + 1
         code = error.character if isinstance(error.character, int) else ord(error.character or " ")
@@ -165,7 +171,7 @@ def _yaml_fix(text: str, line: int) -> str:
     return "check indentation, colons and quotes here and on the line above"
 
 
-class _TooMuch(Exception):
+class _TooMuchError(Exception):
     def __init__(self, message: str, span: Span) -> None:
         super().__init__(message)
         self.span = span
@@ -182,9 +188,9 @@ class _Builder:
         self.made += 1
         span = _span(self.document.file, node)
         if self.made > MAX_NODES:
-            raise _TooMuch(f"the file expands to more than {MAX_NODES} values", span)
+            raise _TooMuchError(f"the file expands to more than {MAX_NODES} values", span)
         if depth > MAX_DEPTH:
-            raise _TooMuch(f"nested more than {MAX_DEPTH} levels deep", span)
+            raise _TooMuchError(f"nested more than {MAX_DEPTH} levels deep", span)
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, path, depth)
         if isinstance(node, yaml.SequenceNode):
@@ -209,10 +215,23 @@ class _Builder:
             here = (*path, key)
             if key in result:
                 first = self.document.places[here].key
-                _report(self.document, "LB101", f"the key `{key}` is written twice", key_span, "keep one of them", ((first, "first written here"),))
+                _report(
+                    self.document,
+                    "LB101",
+                    f"the key `{key}` is written twice",
+                    key_span,
+                    "keep one of them",
+                    ((first, "first written here"),),
+                )
                 continue
             if key == "<<" and key_node.style is None:
-                _report(self.document, "LB100", "merge keys (`<<`) are not part of YAML 1.2", key_span, "use `extends:` to build on another file")
+                _report(
+                    self.document,
+                    "LB100",
+                    "merge keys (`<<`) are not part of YAML 1.2",
+                    key_span,
+                    "use `extends:` to build on another file",
+                )
                 continue
             self.document.places[here] = Place(key_span, _span(self.document.file, value_node))
             result[key] = self.value(value_node, here, depth + 1)
@@ -220,7 +239,7 @@ class _Builder:
 
     def _scalar(self, node: yaml.Node, span: Span) -> Any:
         text = str(node.value)
-        if node.tag != "tag:yaml.org,2002:str" and node.tag != "!":
+        if node.tag not in ("tag:yaml.org,2002:str", "!"):
             _report(self.document, "LB100", f"tags such as `{node.tag}` are not used here", span, "write the plain value")
             return text
         if getattr(node, "style", None) not in (None, ""):
@@ -256,7 +275,5 @@ def _span(file: str, node: yaml.Node) -> Span:
     return Span(file, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
 
 
-def _report(
-    document: Document, code: str, message: str, span: Span, fix: str, related: tuple[tuple[Span, str], ...] = ()
-) -> None:
+def _report(document: Document, code: str, message: str, span: Span, fix: str, related: tuple[tuple[Span, str], ...] = ()) -> None:
     document.diagnostics.append(Diagnostic(code, message, span, fix=fix, related=related))

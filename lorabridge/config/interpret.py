@@ -10,7 +10,6 @@ from typing import Any
 
 from lorabridge.config.base import Section
 from lorabridge.config.document import Place
-
 from lorabridge.config.fields import FieldRow, rows_of
 from lorabridge.config.meanings import WORDS, Meaning
 from lorabridge.config.paths import KeyPath
@@ -83,10 +82,17 @@ class Interpreter:
 
     def _invalid(self, value: Any, meaning: Meaning, path: KeyPath) -> None:
         place = self.places.get(path)
-        shown = {None: "null", "": '""'}.get(value, value) if isinstance(value, str | int | float | None) else "[]"
+        shown = "null" if value is None else value if isinstance(value, int | float) else '""' if value == "" else "[]"
         dotted = ".".join(str(part) for part in path)
         self.diagnostics.append(
-            Diagnostic("LB201", f"`{dotted}: {shown}` has no meaning", place.value if place else None, why=meaning.note, fix="write the value that is meant, or leave the key out", path=dotted)
+            Diagnostic(
+                "LB201",
+                f"`{dotted}: {shown}` has no meaning",
+                place.value if place else None,
+                why=meaning.note,
+                fix="write the value that is meant, or leave the key out",
+                path=dotted,
+            )
         )
 
 
@@ -97,6 +103,6 @@ def _meaning(row: FieldRow, value: Any) -> Meaning | None:
         return row.meanings.null
     if isinstance(value, int | float) and not isinstance(value, bool) and value == 0:
         return row.meanings.zero
-    if value == "" or value == [] or value == {}:
+    if value in ("", [], {}):
         return row.meanings.empty if row.section is None or value != {} else None
     return None

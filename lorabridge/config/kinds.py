@@ -23,7 +23,7 @@ Json = dict[str, Any]
 def fail(code: str, message: str, fix: str = "") -> NoReturn:
     """Raise the pydantic error that becomes the diagnostic `code`."""
     # Braces would be read as a format by pydantic; the message goes in as a value.
-    raise PydanticCustomError("lorabridge", "{message}", {"code": code, "message": message, "fix": fix})  # type: ignore[arg-type]
+    raise PydanticCustomError("lorabridge", "{message}", {"code": code, "message": message, "fix": fix})
 
 
 def kind_name(value: object) -> str:
@@ -96,7 +96,7 @@ class Num(ValueKind):
                 near = difflib.get_close_matches(value.lower(), self.words, 1)
                 fail("LB105", f"{wanted} is expected here, found the text `{value}`", f"did you mean `{near[0]}`?" if near else "")
             if math.isfinite(number):
-                fail("LB105", f"{wanted} is expected here, found the text `\"{value}\"`", f"write it without quotes: `{value}`")
+                fail("LB105", f'{wanted} is expected here, found the text `"{value}"`', f"write it without quotes: `{value}`")
         fail("LB105", f"{wanted} is expected here, found {kind_name(value)}")
 
     def schema(self) -> Json:

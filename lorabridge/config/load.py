@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +30,15 @@ _SECRET = re.compile(r"hf_[A-Za-z0-9]{20,}|(?<![0-9a-f])[0-9a-f]{40}(?![0-9a-f])
 class Loaded:
     """A configuration with everything that is known about how it came to be.
 
-    `config` is None when there are errors. `data` is the merged data after meanings; `places` maps
+    `config` is None when the text does not validate; `partial` then holds what is left without the
+    wrong values, so that one pass finds everything. `data` is the merged data after meanings; `places` maps
     each path to where it was written, `readings` lists values that were not taken at face value.
     """
 
     file: str
     root: Path
     config: Config | None = None
+    partial: Config | None = None
     data: dict[str, Any] = field(default_factory=dict)
     written: dict[str, Any] = field(default_factory=dict)
     places: dict[KeyPath, Place] = field(default_factory=dict)
@@ -85,11 +88,12 @@ def finish(loaded: Loaded) -> Loaded:
     interpreter = Interpreter(loaded.places, loaded.readings, loaded.diagnostics)
     loaded.data = interpreter.section(Config, loaded.written)
     broken = {split_path(d.path) for d in loaded.diagnostics if d.path}
-    config, found = validate(loaded.data, loaded.places, broken)
+    config, partial, found = validate(loaded.data, loaded.places, broken)
     loaded.diagnostics += found
-    if config is not None:
-        loaded.config = config
-        loaded.diagnostics += check_rules(config, loaded)
+    loaded.config, loaded.partial = config, partial
+    if partial is not None:
+        wrong = {split_path(d.path)[0] for d in loaded.diagnostics if d.path and d.severity == "error"}
+        loaded.diagnostics += [d for d in check_rules(partial, loaded) if split_path(d.path)[0] not in wrong]
     loaded.diagnostics.sort(key=sort_key)
     return loaded
 
@@ -118,7 +122,9 @@ def _names(loaded: Loaded, parents: Any, place: Place | None) -> list[str]:
 
 def _extend(loaded: Loaded, name: str, target: Path | None, presets: Any, above: tuple[Path, ...], place: Place | None) -> None:
     if target is None:
-        _layer_problem(loaded, f"no preset is called `{name}`", place, "`lorabridge init --list` shows the presets; a file is named with its extension")
+        _layer_problem(
+            loaded, f"no preset is called `{name}`", place, "`lorabridge init --list` shows the presets; a file is named with its extension"
+        )
     elif any(_same(target, other) for other in above):
         _layer_problem(loaded, f"`{name}` extends itself", place, "remove one of the `extends`")
     elif len(above) > 16:
@@ -175,14 +181,22 @@ def _override(loaded: Loaded, text: str) -> None:
     loaded.diagnostics += problems
     loaded.texts[shown] = shown
     target: Any = loaded.written
-    for part, following in zip(parts[:-1], parts[1:], strict=True):
+    for part, following in pairwise(parts):
         target = _step(target, part, following)
     last = parts[-1]
-    if isinstance(target, dict) and isinstance(last, str) or isinstance(target, list) and isinstance(last, int) and last < len(target):
+    in_list = isinstance(target, list) and isinstance(last, int) and last < len(target)
+    if in_list or (isinstance(target, dict) and isinstance(last, str)):
         target[last] = value
         loaded.places[parts] = Place(span, span)
     else:
-        loaded.diagnostics.append(Diagnostic("LB113", f"`{dotted}` cannot be set: there is nothing at that place", span, fix="`lorabridge show --resolved` prints the paths"))
+        loaded.diagnostics.append(
+            Diagnostic(
+                "LB113",
+                f"`{dotted}` cannot be set: there is nothing at that place",
+                span,
+                fix="`lorabridge show --resolved` prints the paths",
+            )
+        )
 
 
 def _step(target: Any, part: str | int, following: str | int) -> Any:
@@ -217,7 +231,15 @@ def _environment(loaded: Loaded, environ: Mapping[str, str]) -> None:
             if match[1] in environ:
                 return environ[match[1]]
             place = loaded.places.get(path)
-            loaded.diagnostics.append(Diagnostic("LB114", f"the environment variable `{match[1]}` is not set", place.value if place else None, fix=f"set it, or write the value at `{show(path)}`", path=show(path)))
+            loaded.diagnostics.append(
+                Diagnostic(
+                    "LB114",
+                    f"the environment variable `{match[1]}` is not set",
+                    place.value if place else None,
+                    fix=f"set it, or write the value at `{show(path)}`",
+                    path=show(path),
+                )
+            )
             return match[0]
 
         return _ENV.sub(one, value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 from functools import cache
 from typing import Any
@@ -18,16 +19,56 @@ from lorabridge.diagnostics import Diagnostic, Edit, Span
 Places = dict[KeyPath, Place]
 
 
-def validate(data: dict[str, Any], places: Places, broken: set[KeyPath]) -> tuple[Config | None, list[Diagnostic]]:
-    """Validate the whole document; all findings in one pass.
+def validate(data: dict[str, Any], places: Places, broken: set[KeyPath]) -> tuple[Config | None, Config | None, list[Diagnostic]]:
+    """Validate the whole document: the config, what is left of it without the wrong values, the findings.
 
     `broken` holds paths that already have a finding: what is missing there is not reported twice.
     """
     try:
-        return Config.model_validate(data), []
+        config = Config.model_validate(data)
     except ValidationError as error:
-        found = [_convert(item, places, broken) for item in error.errors(include_url=False)]
-        return None, [item for item in found if item is not None]
+        errors = error.errors(include_url=False)
+        found = [_convert(item, places, broken) for item in errors]
+        return None, _partial(data, errors), [item for item in found if item is not None]
+    return (None if broken else config), config, []
+
+
+_STAND_INS: dict[KeyPath, Any] = {
+    ("lorabridge",): 1,
+    ("name",): "unnamed",
+    ("train",): {"for": "1000000000 steps"},
+    ("train", "for"): "1000000000 steps",
+    ("model",): {"family": "unknown"},
+    ("model", "family"): "unknown",
+}
+"""For what is missing or wrong, so that the rest can still be checked. None of these trips a rule."""
+
+
+def _partial(data: dict[str, Any], errors: Any) -> Config | None:
+    """The config without its wrong values, or None when too little is left."""
+    rest = copy.deepcopy(data)
+    for _ in range(3):
+        for item in errors:
+            _drop(rest, tuple(item["loc"]))
+        try:
+            return Config.model_validate(rest)
+        except ValidationError as error:
+            errors = error.errors(include_url=False)
+    return None
+
+
+def _drop(data: Any, path: KeyPath) -> None:
+    for part in path[:-1]:
+        inside = (isinstance(data, dict) and part in data) or (isinstance(data, list) and isinstance(part, int) and part < len(data))
+        if not inside:
+            return
+        data = data[part]
+    if isinstance(data, dict):
+        data.pop(path[-1], None)
+        if path in _STAND_INS:
+            data[path[-1]] = copy.deepcopy(_STAND_INS[path])
+    elif isinstance(data, list) and isinstance(path[-1], int) and path[-1] < len(data):
+        data[path[-1]] = {}
 
 
 def _convert(error: Any, places: Places, broken: set[KeyPath]) -> Diagnostic | None:
@@ -38,7 +79,9 @@ def _convert(error: Any, places: Places, broken: set[KeyPath]) -> Diagnostic | N
     if error["type"] == "missing":
         if path in broken:
             return None
-        return Diagnostic("LB104", f"`{dotted}` is missing", _near(path[:-1], places), why=_doc(path), fix=f"add `{path[-1]}:`", path=dotted)
+        return Diagnostic(
+            "LB104", f"`{dotted}` is missing", _near(path[:-1], places), why=_doc(path), fix=f"add `{path[-1]}:`", path=dotted
+        )
     context = error.get("ctx") or {}
     if error["type"] == "lorabridge":
         message = f"`{dotted}`: {context['message']}"
@@ -49,7 +92,14 @@ def _convert(error: Any, places: Places, broken: set[KeyPath]) -> Diagnostic | N
         fix = f"write a list: `[{error['input']}]`" if isinstance(error["input"], str | int | float) else "write a list"
     wanted = {"list_type": "a list", "model_type": "a section (keys below it)", "dict_type": "a section (keys below it)"}
     text = wanted.get(error["type"], error["msg"])
-    return Diagnostic("LB105", f"`{dotted}`: {text} is expected here, found {_shown(error['input'])}", _at(path, places), why=_doc(path), fix=fix, path=dotted)
+    return Diagnostic(
+        "LB105",
+        f"`{dotted}`: {text} is expected here, found {_shown(error['input'])}",
+        _at(path, places),
+        why=_doc(path),
+        fix=fix,
+        path=dotted,
+    )
 
 
 def unknown_key(path: KeyPath, places: Places) -> Diagnostic:
@@ -65,10 +115,35 @@ def unknown_key(path: KeyPath, places: Places) -> Diagnostic:
     where = f"the section `{show(path[:-1])}`" if path[:-1] else "the top level"
     if near:
         edits = (Edit(span, near[0]),) if span else ()
-        return Diagnostic("LB102", f"`{key}` is not a key of {where}", span, why="trainers drop such keys in silence", fix=f"did you mean `{near[0]}`?", path=dotted, edits=edits)
+        return Diagnostic(
+            "LB102",
+            f"`{key}` is not a key of {where}",
+            span,
+            why="trainers drop such keys in silence",
+            fix=f"did you mean `{near[0]}`?",
+            path=dotted,
+            edits=edits,
+        )
+    if plain in ALIASES:
+        home = ALIASES[plain]
+        return Diagnostic(
+            "LB103",
+            f"`{key}` is called `{home}` here",
+            span,
+            why="in this place it would be without effect",
+            fix=f"write it as `{home}`",
+            path=dotted,
+        )
     homes = [home for home in _homes().get(plain, ()) if home != dotted]
     if homes:
-        return Diagnostic("LB103", f"`{key}` does not belong into {where}", span, why="a key in the wrong section would be without effect", fix="write it as " + " or ".join(f"`{home}`" for home in homes[:3]), path=dotted)
+        return Diagnostic(
+            "LB103",
+            f"`{key}` does not belong in {where}",
+            span,
+            why="a key in the wrong section would be without effect",
+            fix="write it as " + " or ".join(f"`{home}`" for home in homes[:3]),
+            path=dotted,
+        )
     known = difflib.get_close_matches(plain, list(_homes()), 1, 0.8)
     fix = f"did you mean `{_homes()[known[0]][0]}`?" if known else _list(names)
     return Diagnostic("LB102", f"`{key}` is not a key of {where}", span, why="trainers drop such keys in silence", fix=fix, path=dotted)
@@ -169,7 +244,11 @@ def _doc(path: KeyPath) -> str:
 
 
 def _shown(value: Any) -> str:
-    return f"`{value}`" if isinstance(value, str | int | float) else {"list": "a list", "dict": "a section"}.get(type(value).__name__, "nothing")
+    return (
+        f"`{value}`"
+        if isinstance(value, str | int | float)
+        else {"list": "a list", "dict": "a section"}.get(type(value).__name__, "nothing")
+    )
 
 
 def _at(path: KeyPath, places: Places) -> Span | None:

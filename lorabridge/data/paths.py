@@ -52,16 +52,33 @@ def _contents(loaded: Loaded, folder: Path, endings: frozenset[str], data: Datas
     try:
         names = [entry.name for entry in islice(os.scandir(folder), 200_000)]
     except OSError as error:
-        yield Diagnostic("LB401", f"`{folder}` cannot be listed: {error.strerror}", loaded.place(path), fix="name a folder that can be read", path=path)
+        yield Diagnostic(
+            "LB401", f"`{folder}` cannot be listed: {error.strerror}", loaded.place(path), fix="name a folder that can be read", path=path
+        )
         return
     media = [name for name in names if Path(name).suffix.lower() in endings]
     if not media:
-        yield Diagnostic("LB402", f"`{folder}` holds no {'pictures' if endings is PICTURES else 'clips'}", loaded.place(path), why="known endings: " + ", ".join(sorted(endings)), fix="trainers do not look into sub-folders alike; name the folder itself", path=path)
+        yield Diagnostic(
+            "LB402",
+            f"`{folder}` holds no {'pictures' if endings is PICTURES else 'clips'}",
+            loaded.place(path),
+            why="known endings: " + ", ".join(sorted(endings)),
+            fix="trainers do not look into sub-folders alike; name the folder itself",
+            path=path,
+        )
         return
     present = set(names)
     bare = [name for name in media if Path(name).stem + data.captions.extension not in present]
     if bare and not data.captions.default and not data.regularization:
-        yield Diagnostic("LB403", f"{len(bare)} of {len(media)} files in `{folder}` have no `{data.captions.extension}` caption, first `{sorted(bare)[0]}`", loaded.place(path), "warning", "some trainers drop them, others train on an empty prompt", "write the captions, or set `captions.default`", path)
+        yield Diagnostic(
+            "LB403",
+            f"{len(bare)} of {len(media)} files in `{folder}` have no `{data.captions.extension}` caption, first `{sorted(bare)[0]}`",
+            loaded.place(path),
+            "warning",
+            "some trainers drop them, others train on an empty prompt",
+            "write the captions, or set `captions.default`",
+            path,
+        )
 
 
 def _under(loaded: Loaded, value: str) -> Path:
@@ -77,4 +94,10 @@ def _exists(path: Path) -> bool:
 
 
 def _missing(loaded: Loaded, code: str, path: str, value: str) -> Diagnostic:
-    return Diagnostic(code, f"`{path}`: `{value}` does not exist", loaded.place(path), fix="check the path; relative ones start at the config's folder", path=path)
+    return Diagnostic(
+        code,
+        f"`{path}`: `{value}` does not exist",
+        loaded.place(path),
+        fix="check the path; relative ones start at the config's folder",
+        path=path,
+    )

@@ -80,7 +80,14 @@ def render_json(items: Sequence[Diagnostic]) -> str:
 
 
 def _record(item: Diagnostic) -> dict[str, Any]:
-    record: dict[str, Any] = {"code": item.code, "severity": item.severity, "message": item.message, "why": item.why, "fix": item.fix, "path": item.path}
+    record: dict[str, Any] = {
+        "code": item.code,
+        "severity": item.severity,
+        "message": item.message,
+        "why": item.why,
+        "fix": item.fix,
+        "path": item.path,
+    }
     record["range"] = _range(item.span) if item.span else None
     record["edits"] = [{"range": _range(edit.span), "text": edit.text} for edit in item.edits]
     record["related"] = [{"range": _range(span), "message": text} for span, text in item.related]
@@ -88,7 +95,11 @@ def _record(item: Diagnostic) -> dict[str, Any]:
 
 
 def _range(span: Span) -> dict[str, Any]:
-    return {"file": span.file, "start": {"line": span.line, "column": span.column}, "end": {"line": span.end_line, "column": span.end_column}}
+    return {
+        "file": span.file,
+        "start": {"line": span.line, "column": span.column},
+        "end": {"line": span.end_line, "column": span.end_column},
+    }
 
 
 def _github(item: Diagnostic) -> str:
@@ -112,12 +123,21 @@ def render_sarif(items: Sequence[Diagnostic]) -> str:
 
     codes = sorted({item.code for item in items})
     rules = [
-        {"id": code, "shortDescription": {"text": CODES[code].title}, "fullDescription": {"text": CODES[code].what}, "help": {"text": CODES[code].why}}
+        {
+            "id": code,
+            "shortDescription": {"text": CODES[code].title},
+            "fullDescription": {"text": CODES[code].what},
+            "help": {"text": CODES[code].why},
+        }
         for code in codes
     ]
     driver = {"name": "lorabridge", "version": __version__, "informationUri": "https://github.com/lorabridge/lorabridge", "rules": rules}
     results = [_sarif_result(item, codes.index(item.code)) for item in items]
-    log = {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results, "columnKind": "unicodeCodePoints"}]}
+    log = {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{"tool": {"driver": driver}, "results": results, "columnKind": "unicodeCodePoints"}],
+    }
     return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
 
 

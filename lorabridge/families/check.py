@@ -18,7 +18,15 @@ def unknown(missing: Missing, loaded: Loaded) -> Diagnostic:
     code = "LB501" if word == "family" else "LB502"
     near = difflib.get_close_matches(missing.name.lower().replace("_", "-"), missing.names, 1, 0.5)
     fix = f"did you mean `{near[0]}`?" if near else "known: " + ", ".join(f"`{name}`" for name in missing.names)
-    return Diagnostic(code, f"`{missing.name}` is not a known {word}", loaded.place(missing.path), "error", "", fix + "; `lorabridge families` lists all", missing.path)
+    return Diagnostic(
+        code,
+        f"`{missing.name}` is not a known {word}",
+        loaded.place(missing.path),
+        "error",
+        "",
+        fix + "; `lorabridge families` lists all",
+        missing.path,
+    )
 
 
 def check_model(resolved: Resolved, loaded: Loaded) -> list[Diagnostic]:
@@ -33,7 +41,17 @@ def check_needs(resolved: Resolved, loaded: Loaded, trainer: str) -> list[Diagno
     if needs is None:
         able = [name for name in family.needs if needs_of(family, variant, name) is not None]
         fix = "trainers that can: " + ", ".join(f"`{name}`" for name in able) if able else "choose another variant"
-        return [Diagnostic("LB306", f"{trainer} cannot train {family.title} ({variant.name})", loaded.place("model.variant"), "error", "", fix, "model.family")]
+        return [
+            Diagnostic(
+                "LB306",
+                f"{trainer} cannot train {family.title} ({variant.name})",
+                loaded.place("model.variant"),
+                "error",
+                "",
+                fix,
+                "model.family",
+            )
+        ]
     missing = [[path for path in option if not get(resolved.config, f"model.paths.{path}")] for option in needs]
     if not needs or any(not gap for gap in missing):
         return []
@@ -42,7 +60,9 @@ def check_needs(resolved: Resolved, loaded: Loaded, trainer: str) -> list[Diagno
     why = f"{trainer} needs {' or '.join(others)}" if others else f"{trainer} needs it to cache or to train {family.title}"
     place = loaded.place("model.paths") or loaded.place("model")
     return [
-        Diagnostic("LB503", f"`model.paths.{path}` is missing", place, "error", why, f"add `{path}:` below `model.paths`", f"model.paths.{path}")
+        Diagnostic(
+            "LB503", f"`model.paths.{path}` is missing", place, "error", why, f"add `{path}:` below `model.paths`", f"model.paths.{path}"
+        )
         for path in least
     ]
 
@@ -64,7 +84,9 @@ def _distilled(resolved: Resolved, loaded: Loaded) -> Iterator[Diagnostic]:
     if not variant.distilled or resolved.config.model.training_adapter is not None:
         return
     siblings = [item.name for item in resolved.family.variants if not item.distilled]
-    ways = ([f"set `training_adapter: {variant.adapter}`"] if variant.adapter else []) + ([f"train `variant: {siblings[0]}` instead"] if siblings else [])
+    ways = ([f"set `training_adapter: {variant.adapter}`"] if variant.adapter else []) + (
+        [f"train `variant: {siblings[0]}` instead"] if siblings else []
+    )
     yield Diagnostic(
         "LB504",
         f"`{variant.name}` is distilled, and there is no training adapter",
@@ -78,12 +100,36 @@ def _distilled(resolved: Resolved, loaded: Loaded) -> Iterator[Diagnostic]:
 
 def _experts(resolved: Resolved, loaded: Loaded) -> Iterator[Diagnostic]:
     if resolved.config.model.experts is not None and not resolved.variant.experts:
-        yield Diagnostic("LB506", f"{resolved.family.title} ({resolved.variant.name}) has one expert", loaded.place("model.experts"), "error", "`experts` is for two-expert models such as Wan 2.2 A14B", "remove it", "model.experts")
+        yield Diagnostic(
+            "LB506",
+            f"{resolved.family.title} ({resolved.variant.name}) has one expert",
+            loaded.place("model.experts"),
+            "error",
+            "`experts` is for two-expert models such as Wan 2.2 A14B",
+            "remove it",
+            "model.experts",
+        )
 
 
 def _control(resolved: Resolved, loaded: Loaded) -> Iterator[Diagnostic]:
     for index, data in enumerate(resolved.config.datasets):
         if data.control and not resolved.variant.control:
-            yield Diagnostic("LB507", f"{resolved.family.title} ({resolved.variant.name}) takes no control pictures", loaded.place(f"datasets[{index}].control"), "error", "trainers ignore them, or hang while caching", "remove `control`, or train an edit variant", f"datasets[{index}].control")
+            yield Diagnostic(
+                "LB507",
+                f"{resolved.family.title} ({resolved.variant.name}) takes no control pictures",
+                loaded.place(f"datasets[{index}].control"),
+                "error",
+                "trainers ignore them, or hang while caching",
+                "remove `control`, or train an edit variant",
+                f"datasets[{index}].control",
+            )
         if resolved.variant.control and not data.control and data.images is not None and not data.regularization:
-            yield Diagnostic("LB508", f"{resolved.family.title} ({resolved.variant.name}) edits pictures, but the dataset has no control pictures", loaded.place(f"datasets[{index}]"), "warning", "trainers then train text-to-image in silence, or fail", "add `control: [folder]`", f"datasets[{index}].control")
+            yield Diagnostic(
+                "LB508",
+                f"{resolved.family.title} ({resolved.variant.name}) edits pictures, but the dataset has no control pictures",
+                loaded.place(f"datasets[{index}]"),
+                "warning",
+                "trainers then train text-to-image in silence, or fail",
+                "add `control: [folder]`",
+                f"datasets[{index}].control",
+            )

@@ -40,13 +40,14 @@ HUNYUAN_VIDEO = Family(
     ),
     needs={MUSUBI: TWO_ENCODERS, PIPE: (("repo",), *TWO_ENCODERS)},
     defaults=defaults(
-        f"{M} docs/hunyuan_video.md:198-201 (lr 2e-4, rank 32, shift 7) and :380 (30 steps); guidance 6: docs/sampling_during_training.md:75",
-        32,
-        2e-4,
-        "shift",
-        7.0,
-        30,
-        6.0,
+        f"{M} docs/hunyuan_video.md:198-201 (lr 2e-4, rank 32, shift 7) and :380 (30 steps); "
+        "guidance 6: docs/sampling_during_training.md:75",
+        rank=32,
+        lr=2e-4,
+        sampling="shift",
+        shift=7.0,
+        steps=30,
+        guidance=6.0,
     ),
     frame_rule=(4, 1),
     attention=NATIVE_HUNYUAN.attention,
@@ -84,18 +85,18 @@ HUNYUAN_VIDEO_15 = Family(
     needs={MUSUBI: GLYPHS, PIPE: GLYPHS},
     defaults=defaults(
         f"{M} docs/hunyuan_video_1_5.md:134-137 (shift 2, lr 1e-4, rank 32), :295 and :332 (25 steps, guidance 6)",
-        32,
-        1e-4,
-        "shift",
-        2.0,
-        25,
-        6.0,
+        rank=32,
+        lr=1e-4,
+        sampling="shift",
+        shift=2.0,
+        steps=25,
+        guidance=6.0,
     ),
     frame_rule=(4, 1),
     attention=("img_attn", "txt_attn"),
     feed_forward=("img_mlp.", "txt_mlp."),
-    notes="ComfyUI's fp16 weights were converted and are not for bf16 training (musubi-tuner's page). diffusion-pipe suggests trying shift 3 "
-    "for clips.",
+    notes="ComfyUI's fp16 weights were converted and are not for bf16 training (musubi-tuner's page). diffusion-pipe suggests "
+    "trying shift 3 for clips.",
     evidence="backends/musubi.md 1; backends/diffusion_pipe.md 1 (hunyuan_video_15)",
 )
 
@@ -119,12 +120,12 @@ HUNYUAN_IMAGE = Family(
     needs={PIPE: GLYPHS},
     defaults=defaults(
         f"rank 32, lr 2e-5, logit-normal: {P} examples/main_example.toml:134-157; drawing: {UNPUBLISHED}",
-        32,
-        2e-5,
-        "logit-normal",
-        4.0,
-        50,
-        3.5,
+        rank=32,
+        lr=2e-5,
+        sampling="logit-normal",
+        shift=4.0,
+        steps=50,
+        guidance=3.5,
     ),
     attention=NATIVE_HUNYUAN.attention,
     feed_forward=NATIVE_HUNYUAN.feed_forward,
@@ -160,17 +161,17 @@ FRAMEPACK = Family(
     needs={MUSUBI: (("transformer", "vae", "text_encoder", "text_encoder_2", "image_encoder"),)},
     defaults=defaults(
         f"{M} docs/framepack.md:213-216 (lr 2e-4, rank 32, shift 3), :274 and :293 (25 steps, guidance 10)",
-        32,
-        2e-4,
-        "shift",
-        3.0,
-        25,
-        10.0,
+        rank=32,
+        lr=2e-4,
+        sampling="shift",
+        shift=3.0,
+        steps=25,
+        guidance=10.0,
     ),
     attention=("attn.", ".proj_out"),
     feed_forward=("ff.", "ff_context.", "proj_mlp"),
-    notes="Trains on clips of any length (`video.extract: full`); pictures only in one-frame training, where control pictures count. The VAE "
-    "runs in fp16.",
+    notes="Trains on clips of any length (`video.extract: full`); pictures only in one-frame training, where control pictures "
+    "count. The VAE runs in fp16.",
     evidence="backends/musubi.md 1",
 )
 
@@ -211,13 +212,19 @@ KANDINSKY5 = Family(
     ),
     needs={MUSUBI: TWO_ENCODERS},
     defaults=defaults(
-        f"{M} docs/kandinsky5.md:230-240 (lr 1e-4, rank 32, shift 5), :413 (50 steps, guidance 5)", 32, 1e-4, "shift", 5.0, 50, 5.0
+        f"{M} docs/kandinsky5.md:230-240 (lr 1e-4, rank 32, shift 5), :413 (50 steps, guidance 5)",
+        rank=32,
+        lr=1e-4,
+        sampling="shift",
+        shift=5.0,
+        steps=50,
+        guidance=5.0,
     ),
     frame_rule=(4, 1),
     attention=("self_attention.", "cross_attention."),
     feed_forward=("feed_forward.",),
-    notes="A variant is musubi-tuner's task without its `k5-`. Its page calls Lite little tested and the picture models unsupported, so these "
-    "are left out. Text encoders are hub ids or snapshot folders. No LoHa or LoKr.",
+    notes="A variant is musubi-tuner's task without its `k5-`. Its page calls Lite little tested and the picture models unsupported, "
+    "so these are left out. Text encoders are hub ids or snapshot folders. No LoHa or LoKr.",
     evidence="backends/musubi.md 1; musubi-tuner 30c658c src/musubi_tuner/kandinsky5/configs.py:103",
 )
 

@@ -69,13 +69,19 @@ KREA2 = Family(
     ),
     needs={MUSUBI: PARTS, PIPE: PARTS, AITK: REPO_OR_FILE},
     defaults=defaults(
-        f"{M} docs/krea2.md:124-128 (shift 2.5, lr 1e-4, rank 32), :280 (28 steps, guidance 5.5)", 32, 1e-4, "shift", 2.5, 28, 5.5
+        f"{M} docs/krea2.md:124-128 (shift 2.5, lr 1e-4, rank 32), :280 (28 steps, guidance 5.5)",
+        rank=32,
+        lr=1e-4,
+        sampling="shift",
+        shift=2.5,
+        steps=28,
+        guidance=5.5,
     ),
     trainer_defaults={AITK: sampled(f"{OPTIONS}:1471-1544 (linear)", "uniform")},
     attention=("attn.",),
     feed_forward=(".mlp.",),
-    notes="The text fusion layers count with these groups; projections outside them only with the trainer's own set, which wraps every linear "
-    "layer in musubi-tuner. There fp8 must be scaled, and `model.vae_dtype` cannot be set. No LoHa or LoKr.",
+    notes="The text fusion layers count with these groups; projections outside them only with the trainer's own set, which wraps "
+    "every linear layer in musubi-tuner. There fp8 must be scaled, and `model.vae_dtype` cannot be set. No LoHa or LoKr.",
     evidence="backends/musubi.md 1; backends/diffusion_pipe.md 1 (krea2); backends/ai_toolkit.md 1 (krea2)",
 )
 
@@ -99,12 +105,12 @@ IDEOGRAM4 = Family(
     needs={MUSUBI: PARTS, PIPE: PARTS, AITK: REPO},
     defaults=defaults(
         f"{M} docs/ideogram4.md:174 (ideogram4_shift), :252 (20 steps, guidance 7); it sets no rank and rate: {JOB}; shift 3: {MODELS}:616",
-        32,
-        1e-4,
-        "resolution-shift",
-        3.0,
-        20,
-        7.0,
+        rank=32,
+        lr=1e-4,
+        sampling="resolution-shift",
+        shift=3.0,
+        steps=20,
+        guidance=7.0,
     ),
     trainer_defaults={
         PIPE: sampled(f"{MODELS}:615-616 (its flux_shift is FLUX.1's curve)", "shift", 3.0),
@@ -112,8 +118,8 @@ IDEOGRAM4 = Family(
     },
     attention=("attention.",),
     feed_forward=("feed_forward.",),
-    notes="Captions were structured JSON; plain text is accepted for training. musubi-tuner refuses other loss weightings than `none`. A second, "
-    "unconditional transformer is for drawing only and is never trained.",
+    notes="Captions were structured JSON; plain text is accepted for training. musubi-tuner refuses other loss weightings than `none`. "
+    "A second, unconditional transformer is for drawing only and is never trained.",
     evidence="backends/musubi.md 1; backends/diffusion_pipe.md 1 (ideogram4); backends/ai_toolkit.md 1 (ideogram4)",
 )
 
@@ -147,17 +153,17 @@ HIDREAM_O1 = Family(
     needs={MUSUBI: (("transformer",),), AITK: REPO_OR_FILE},
     defaults=defaults(
         f"{M} docs/hidream_o1.md:96-100 (uniform, lr 4e-5, rank 32); 30 steps, guidance 4: {JOB}; shift: {A} hidream_o1_model.py:34",
-        32,
-        4e-5,
-        "uniform",
-        3.0,
-        30,
-        4.0,
+        rank=32,
+        lr=4e-5,
+        sampling="uniform",
+        shift=3.0,
+        steps=30,
+        guidance=4.0,
     ),
     attention=("self_attn.",),
     feed_forward=("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"),
-    notes="No VAE and no separate text encoder. Sides are multiples of 32. musubi-tuner wants `weighting: none`, and control pictures in all "
-    "items or in none (task i2i or t2i). Noise scale 8 (full) or 7.5 (dev) is a native option.",
+    notes="No VAE and no separate text encoder. Sides are multiples of 32. musubi-tuner wants `weighting: none`, and control "
+    "pictures in all items or in none (task i2i or t2i). Noise scale 8 (full) or 7.5 (dev) is a native option.",
     evidence="backends/musubi.md 1; backends/ai_toolkit.md 1 (hidream_o1)",
 )
 
@@ -182,7 +188,13 @@ MAGE_FLOW = Family(
     ),
     needs={AITK: REPO},
     defaults=defaults(
-        f"rank, lr: {JOB}; {OPTIONS}:1584 (linear, 25 steps, guidance 4); shift: {A} mageflow.py:70", 32, 1e-4, "uniform", 6.0, 25, 4.0
+        f"rank, lr: {JOB}; {OPTIONS}:1584 (linear, 25 steps, guidance 4); shift: {A} mageflow.py:70",
+        rank=32,
+        lr=1e-4,
+        sampling="uniform",
+        shift=6.0,
+        steps=25,
+        guidance=4.0,
     ),
     attention=("attn.",),
     feed_forward=("img_mlp.", "txt_mlp."),
@@ -211,7 +223,15 @@ BOOGU_IMAGE = Family(
         ),
     ),
     needs={AITK: REPO},
-    defaults=defaults(f"{JOB}; {OPTIONS}:1626 (linear); shift: {A} boogu_image.py:57", 32, 1e-4, "uniform", 3.0, 30, 4.0),
+    defaults=defaults(
+        f"{JOB}; {OPTIONS}:1626 (linear); shift: {A} boogu_image.py:57",
+        rank=32,
+        lr=1e-4,
+        sampling="uniform",
+        shift=3.0,
+        steps=30,
+        guidance=4.0,
+    ),
     attention=("attn.",),
     feed_forward=("feed_forward.",),
     notes="`train.unload_text_encoder` is refused for the edit variant.",
@@ -237,7 +257,13 @@ NUCLEUS_IMAGE = Family(
     ),
     needs={AITK: REPO},
     defaults=defaults(
-        f"{OPTIONS}:1367 (rank 128, linear); lr and drawing: {JOB}; shift: its scheduler", 128, 1e-4, "uniform", 1.0, 30, 4.0
+        f"{OPTIONS}:1367 (rank 128, linear); lr and drawing: {JOB}; shift: its scheduler",
+        rank=128,
+        lr=1e-4,
+        sampling="uniform",
+        shift=1.0,
+        steps=30,
+        guidance=4.0,
     ),
     attention=("attn.",),
     feed_forward=("img_mlp.",),
@@ -263,7 +289,15 @@ PRX_PIXEL = Family(
         ),
     ),
     needs={AITK: REPO},
-    defaults=defaults(f"{JOB}; {OPTIONS}:1455 (linear); shift: {A} prx_pixel_t2i.py:69", 32, 1e-4, "uniform", 3.0, 30, 4.0),
+    defaults=defaults(
+        f"{JOB}; {OPTIONS}:1455 (linear); shift: {A} prx_pixel_t2i.py:69",
+        rank=32,
+        lr=1e-4,
+        sampling="uniform",
+        shift=3.0,
+        steps=30,
+        guidance=4.0,
+    ),
     attention=("attention.",),
     feed_forward=("gate_proj", "up_proj", "down_proj"),
     evidence="backends/ai_toolkit.md 1 (prx_pixel)",

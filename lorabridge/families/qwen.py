@@ -75,12 +75,12 @@ QWEN_IMAGE = Family(
     defaults=defaults(
         f"{M} docs/qwen_image.md:199-204 (shift 2.2, lr 5e-5, rank 16), :440 (25 steps, guidance 4). The trainer's page is preferred to "
         "papers/qwen-image-field-behaviour.md, whose examples say lr 1e-4, rank 32, shift 3",
-        16,
-        5e-5,
-        "shift",
-        2.2,
-        25,
-        4.0,
+        rank=16,
+        lr=5e-5,
+        sampling="shift",
+        shift=2.2,
+        steps=25,
+        guidance=4.0,
     ),
     trainer_defaults={AITK: sampled(f"{OPTIONS}:410-509", "weighted")},
     attention=("attn.",),
@@ -135,18 +135,18 @@ Z_IMAGE = Family(
     defaults=defaults(
         f"{M} docs/zimage.md:145-148 (shift 2, lr 1e-4, rank 32; papers/lora-training-plan-z-image.md has the same rate and rank) and "
         f":384 (guidance 4); 30 steps: {OPTIONS}:684",
-        32,
-        1e-4,
-        "shift",
-        2.0,
-        30,
-        4.0,
+        rank=32,
+        lr=1e-4,
+        sampling="shift",
+        shift=2.0,
+        steps=30,
+        guidance=4.0,
     ),
     trainer_defaults={AITK: sampled(f"{OPTIONS}:659-704", "weighted")},
     attention=("attention.",),
     feed_forward=("feed_forward.",),
-    notes="musubi-tuner takes the model's dtype from `train.mixed_precision` and doubles the memory where that is off. ai-toolkit's `shift` "
-    "is fixed at 3 for this model. Distilled weights must not be trained bare: LoRAs then fit neither model.",
+    notes="musubi-tuner takes the model's dtype from `train.mixed_precision` and doubles the memory where that is off. "
+    "ai-toolkit's `shift` is fixed at 3 for this model. Distilled weights must not be trained bare: LoRAs then fit neither model.",
     evidence="backends/musubi.md 1; backends/diffusion_pipe.md 1; backends/ai_toolkit.md 1; papers/lora-training-plan-z-image.md",
 )
 
@@ -167,7 +167,15 @@ ZETA_CHROMA = Family(
         ),
     ),
     needs={AITK: (("transformer",),)},
-    defaults=defaults(f"{JOB}; {OPTIONS}:194 (sigmoid is kept); shift: {A} zeta_chroma_model.py:34", 32, 1e-4, "sigmoid", 3.0, 30, 4.0),
+    defaults=defaults(
+        f"{JOB}; {OPTIONS}:194 (sigmoid is kept); shift: {A} zeta_chroma_model.py:34",
+        rank=32,
+        lr=1e-4,
+        sampling="sigmoid",
+        shift=3.0,
+        steps=30,
+        guidance=4.0,
+    ),
     attention=("attention.",),
     feed_forward=("feed_forward.",),
     notes="`transformer` may be a hub file: lodestones/Zeta-Chroma/zeta-chroma-base-x0-pixel-dino-distance.safetensors.",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
+from lorabridge.config.base import Section
 from lorabridge.config.fields import rows_of
 from lorabridge.config.paths import split_path
 from lorabridge.config.schema import Config
@@ -78,6 +79,18 @@ def _inherited(config: Config, family: Family, variant: Variant) -> Iterator[tup
     for side in ("width", "height"):
         if getattr(config.sample, side) == "auto":
             yield f"sample.{side}", family.resolution, family.name
+    yield from _dataset_answers(config, family)
+    for index, prompt in enumerate(config.sample.prompts):
+        for key in ("negative", "frames", "seed"):
+            if getattr(prompt, key) is None:
+                yield f"sample.prompts[{index}].{key}", getattr(config.sample, key), f"sample.{key}"
+    if config.logging.wandb.run_name is None:
+        yield "logging.wandb.run_name", config.name, "name"
+    if config.logging.to == "auto":
+        yield "logging.to", "tensorboard" if config.logging.dir else "off", "logging.dir"
+
+
+def _dataset_answers(config: Config, family: Family) -> Iterator[tuple[str, Any, str]]:
     groups = [("datasets", config.datasets)] + ([("evaluate.datasets", config.evaluate.datasets)] if config.evaluate else [])
     for name, datasets in groups:
         for index, data in enumerate(datasets):
@@ -88,14 +101,6 @@ def _inherited(config: Config, family: Family, variant: Variant) -> Iterator[tup
                 yield f"{here}.resolution", [family.resolution], family.name
             if data.trigger is None:
                 yield f"{here}.trigger", "" if data.regularization else config.trigger, "trigger"
-    for index, prompt in enumerate(config.sample.prompts):
-        for key in ("negative", "frames", "seed"):
-            if getattr(prompt, key) is None:
-                yield f"sample.prompts[{index}].{key}", getattr(config.sample, key), f"sample.{key}"
-    if config.logging.wandb.run_name is None:
-        yield "logging.wandb.run_name", config.name, "name"
-    if config.logging.to == "auto":
-        yield "logging.to", "tensorboard" if config.logging.dir else "off", "logging.dir"
 
 
 def _default(family: Family, variant: Variant, path: str, otherwise: Any) -> Any:
@@ -107,14 +112,14 @@ def _default(family: Family, variant: Variant, path: str, otherwise: Any) -> Any
 
 def get(config: Any, path: str) -> Any:
     """The value at a dotted path; None where a section on the way is absent."""
-    here = config
+    here: Any = config
     for part in split_path(path):
         if here is None:
             return None
         if isinstance(part, int):
             here = here[part] if part < len(here) else None
         else:
-            row = rows_of(type(here)).get(part) if hasattr(here, "model_fields_set") else None
+            row = rows_of(type(here)).get(part) if isinstance(here, Section) else None
             here = getattr(here, row.name) if row else here.get(part)
     return here
 
@@ -125,7 +130,7 @@ def _replace(node: Any, changes: dict[tuple[str | int, ...], Any]) -> Any:
         groups.setdefault(path[0], {})[path[1:]] = value
     if isinstance(node, list):
         return [_leaf(item, groups[i]) if i in groups else item for i, item in enumerate(node)]
-    rows = rows_of(type(node))
+    rows = rows_of(cast(type[Section], type(node)))
     update = {rows[str(key)].name: _leaf(getattr(node, rows[str(key)].name), inner) for key, inner in groups.items()}
     return node.model_copy(update=update)
 

@@ -15,6 +15,7 @@ UNPUBLISHED = "no published recommendation; common practice"
 REPO: Needs = (("repo",),)
 REPO_OR_FILE: Needs = (("repo",), ("transformer",))
 PACKED: Needs = (("repo",), ("checkpoint",))
+REPO_OR_EXTRAS: Needs = (("repo",), ("extras", "transformer"))
 PARTS: Needs = (("transformer", "vae", "text_encoder"),)
 TWO_ENCODERS: Needs = (("transformer", "vae", "text_encoder", "text_encoder_2"),)
 GLYPHS: Needs = (("transformer", "vae", "text_encoder", "byt5"),)
@@ -26,7 +27,7 @@ NATIVE_WAN = Modules(("self_attn.", "cross_attn."), ("ffn.",))
 NATIVE_COSMOS = Modules((".self_attn.", ".cross_attn."), (".mlp.",))
 
 
-def defaults(source: str, rank: int, lr: float, sampling: str, shift: float, steps: int, guidance: float) -> Defaults:
+def defaults(source: str, *, rank: int, lr: float, sampling: str, shift: float, steps: int, guidance: float) -> Defaults:
     """A family's full set."""
     values = {
         "adapter.rank": rank,

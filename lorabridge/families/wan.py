@@ -12,6 +12,7 @@ from lorabridge.families.rows import (
     PARTS,
     PIPE,
     REPO,
+    REPO_OR_EXTRAS,
     WITH_IMAGES,
     A,
     M,
@@ -24,7 +25,8 @@ _T5 = {"text_encoder": "UMT5-XXL", "vae": "Wan 2.1 VAE"}
 _T5_CLIP = {**_T5, "image_encoder": "open-CLIP XLM-R ViT-H/14"}
 _CLIPPED = {MUSUBI: WITH_IMAGES}
 _EXPERT_FILES = (("transformer", "vae", "text_encoder"), ("transformer_high_noise", "vae", "text_encoder"))
-_EXPERTS = {MUSUBI: _EXPERT_FILES, PIPE: (("repo", "transformer"), ("repo", "transformer_high_noise"))}
+_EXPERT_FOLDERS = tuple((folder, expert) for folder in ("repo", "extras") for expert in ("transformer", "transformer_high_noise"))
+_EXPERTS = {MUSUBI: _EXPERT_FILES, PIPE: _EXPERT_FOLDERS}
 _FUN = "Fun-Control: follows a control video."
 
 WAN21 = Family(
@@ -108,9 +110,15 @@ WAN21 = Family(
             trainers=(PIPE,),
         ),
     ),
-    needs={MUSUBI: PARTS, PIPE: REPO, AITK: REPO},
+    needs={MUSUBI: PARTS, PIPE: REPO_OR_EXTRAS, AITK: REPO},
     defaults=defaults(
-        f"{M} docs/wan.md:174-177 (lr 2e-4, rank 32, shift 3), :293 and :320 (20 steps, guidance 5)", 32, 2e-4, "shift", 3.0, 20, 5.0
+        f"{M} docs/wan.md:174-177 (lr 2e-4, rank 32, shift 3), :293 and :320 (20 steps, guidance 5)",
+        rank=32,
+        lr=2e-4,
+        sampling="shift",
+        shift=3.0,
+        steps=20,
+        guidance=5.0,
     ),
     trainer_defaults={AITK: sampled(f"{A} config/examples/train_lora_wan21_14b_24gb.yaml:55 (weighted for i2v: {OPTIONS}:231)", "sigmoid")},
     frame_rule=(4, 1),
@@ -160,16 +168,16 @@ WAN22 = Family(
             defaults=drawn(f"{OPTIONS}:366 with its defaults (30 steps, guidance 4)", 30, 4.0),
         ),
     ),
-    needs={PIPE: REPO, AITK: REPO, MUSUBI: PARTS},
+    needs={MUSUBI: PARTS, PIPE: REPO_OR_EXTRAS, AITK: REPO},
     defaults=defaults(
         f"{M} docs/wan.md:174-177 (lr 2e-4, rank 32, shift 3; :197 the models draw with 12 for t2v and 5 for i2v); "
         f"{A} config/examples/train_lora_wan22_14b_24gb.yaml:107 (25 steps, guidance 3.5)",
-        32,
-        2e-4,
-        "shift",
-        3.0,
-        25,
-        3.5,
+        rank=32,
+        lr=2e-4,
+        sampling="shift",
+        shift=3.0,
+        steps=25,
+        guidance=3.5,
     ),
     trainer_defaults={AITK: sampled(f"{A} config/examples/train_lora_wan22_14b_24gb.yaml:44 (linear; weighted for 5b)", "uniform")},
     frame_rule=(4, 1),

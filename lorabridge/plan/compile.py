@@ -12,9 +12,10 @@ from lorabridge.families.resolve import Missing, resolve
 
 def check_families(loaded: Loaded) -> list[Diagnostic]:
     """The findings about the model that hold for every trainer."""
-    if loaded.config is None:
+    config = loaded.config or loaded.partial
+    if config is None or config.model.family == "unknown":
         return []
-    resolved = resolve(loaded.config)
+    resolved = resolve(config)
     return [unknown(resolved, loaded)] if isinstance(resolved, Missing) else check_model(resolved, loaded)
 
 
@@ -26,7 +27,7 @@ def compile_config(loaded: Loaded, backend_name: str, site: Site) -> Plan:
     backend = get_backend(backend_name)
     found = list(loaded.diagnostics)
     if loaded.config is None:
-        return Plan(backend_name, diagnostics=tuple(found))
+        return Plan(backend_name, diagnostics=(*found, *check_families(loaded)))
     resolved = resolve(loaded.config)
     if isinstance(resolved, Missing):
         return Plan(backend_name, diagnostics=(*found, unknown(resolved, loaded)))

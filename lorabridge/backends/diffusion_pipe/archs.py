@@ -6,7 +6,8 @@ Read at the commit below. A type is one branch of `train.py:310-382` and one mod
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 NAME = "diffusion-pipe"
 TITLE = "diffusion-pipe"
@@ -49,7 +50,6 @@ class Arch:
     text_cache: bool = False
     time_range: bool = False
     merges: str = ""
-    extra: Mapping[str, int] = field(default_factory=dict)
     breaks_reentrant: bool = False
     evidence: str = ""
 
@@ -68,16 +68,16 @@ _TRANSFORMER = {"transformer": "transformer_path", "vae": "vae_path"}
 _COMFY = {"transformer": "diffusion_model", "vae": "vae"}
 
 
-def _comfy(type_: str, clip: str, **more: object) -> Arch:
-    settings: dict[str, object] = {"paths": _COMFY, "clip": clip, "fp8": "diffusion_model_dtype", "merges": "merge_adapters", "swap": None}
-    return Arch(type_, **(settings | more))  # type: ignore[arg-type]
+def _comfy(type_: str, clip: str, **more: Any) -> Arch:
+    settings: dict[str, Any] = {"paths": _COMFY, "clip": clip, "fp8": "diffusion_model_dtype", "merges": "merge_adapters", "swap": None}
+    return Arch(type_, **(settings | more))
 
 
 _ARCHS = (
     Arch("sdxl", {"checkpoint": "checkpoint_path"}, flow=False, shifts=False, by_size="", huber=False, lokr=False, breaks_reentrant=True, evidence="models/sdxl.py:371-396"),
     Arch(
         "flux",
-        {"repo": "diffusers_path", "extras": "diffusers_path", "transformer": "transformer_path"},
+        {"repo": "diffusers_path", "transformer": "transformer_path"},
         fp8="transformer_dtype",
         guidance=True,
         lokr=False,
@@ -88,7 +88,7 @@ _ARCHS = (
     ),
     Arch(
         "ltx-video",
-        {"repo": "diffusers_path", "extras": "diffusers_path", "checkpoint": "single_file_path", "transformer": "single_file_path"},
+        {"repo": "diffusers_path", "checkpoint": "single_file_path", "transformer": "single_file_path"},
         fp8="transformer_dtype",
         shifts=False,
         by_size="",
@@ -123,9 +123,9 @@ _ARCHS = (
     Arch("lumina_2", {**_TRANSFORMER, "text_encoder": "llm_path"}, by_size="lumina_shift", breaks_reentrant=True, evidence="models/lumina_2.py:43-175"),
     Arch(
         "wan",
-        {"repo": "ckpt_path", "extras": "ckpt_path", "transformer": "transformer_path", "text_encoder": "llm_path"},
+        {"repo": "ckpt_path", "transformer": "transformer_path", "text_encoder": "llm_path"},
         fp8="transformer_dtype",
-        swap=None,
+        swap=38,
         fps=16,
         text_fp8="text_encoder_fp8",
         text_cache=True,
@@ -134,7 +134,7 @@ _ARCHS = (
     ),
     Arch(
         "chroma",
-        {"repo": "diffusers_path", "extras": "diffusers_path", "transformer": "transformer_path"},
+        {"repo": "diffusers_path", "transformer": "transformer_path"},
         fp8="transformer_dtype",
         swap=double_single(19, 38),
         hub=True,
@@ -143,7 +143,7 @@ _ARCHS = (
     ),
     Arch(
         "hidream",
-        {"repo": "diffusers_path", "text_encoder": "llama3_path", "text_encoder_3": "llama3_path"},
+        {"repo": "diffusers_path", "text_encoder_3": "llama3_path"},
         fp8="transformer_dtype",
         swap=double_single(16, 32),
         hub=True,
@@ -192,7 +192,6 @@ _ARCHS = (
         {**_TRANSFORMER, "text_encoder": "text_encoder_path"},
         fp8="transformer_dtype",
         swap=30,
-        extra={"max_sequence_length": 256},
         evidence="models/auraflow.py:24-60",
     ),
     _comfy("z_image", "lumina2", swap=28, breaks_reentrant=True, evidence="models/z_image.py:16-110"),
@@ -226,6 +225,70 @@ _ARCHS = (
 ARCHS: dict[str, Arch] = {arch.type: arch for arch in _ARCHS}
 
 
-def known(type_: str, *names: str) -> dict[str, str]:
-    """Family names that share a type."""
-    return dict.fromkeys(names, type_)
+TYPES: dict[str, str] = {
+    "qwen-image": "qwen_image",
+    "z-image": "z_image",
+    "flux2": "flux2",
+    "flux1": "flux",
+    "flux1-kontext": "flux",
+    "chroma": "chroma",
+    "sdxl": "sdxl",
+    "sd3": "sd3",
+    "hidream": "hidream",
+    "lumina2": "lumina_2",
+    "omnigen2": "omnigen2",
+    "anima": "anima",
+    "auraflow": "auraflow",
+    "ernie-image": "ernie_image",
+    "krea2": "krea2",
+    "ideogram4": "ideogram4",
+    "wan21": "wan",
+    "wan22": "wan",
+    "hunyuan-video": "hunyuan-video",
+    "hunyuan-video-1.5": "hunyuan_video_15",
+    "hunyuan-image": "hunyuan_image",
+    "ltx-video": "ltx-video",
+    "ltx2": "ltx2",
+    "cosmos": "cosmos",
+    "cosmos-predict2": "cosmos_predict2",
+    "minimax-h3": "minimax_h3",
+}
+"""Families of the language to model types."""
+
+EXTRA_KEYS: dict[tuple[str, str], dict[str, Any]] = {
+    ("sdxl", "v-pred"): {"v_pred": True},
+    ("flux1", "flex1"): {"bypass_guidance_embedding": True},
+    ("auraflow", "v0.3"): {"max_sequence_length": 256},
+    ("auraflow", "pony-v7"): {"max_sequence_length": 768},
+}
+"""`[model]` keys that a variant must have (docs/supported_models.md: SDXL, Flux, AuraFlow)."""
+
+SWAP: dict[tuple[str, str], int] = {
+    ("flux2", "dev"): double_single(8, 48),
+    ("flux2", "klein-base-4b"): double_single(5, 20),
+    ("flux2", "klein-4b"): double_single(5, 20),
+    ("flux2", "klein-base-9b"): double_single(8, 24),
+    ("flux2", "klein-9b"): double_single(8, 24),
+    ("wan21", "t2v-1.3b"): 28,
+    ("wan22", "5b"): 28,
+    ("cosmos-predict2", "2b-text2image"): 26,
+    ("cosmos-predict2", "14b-text2image"): 34,
+}
+"""Most blocks to swap where the checkpoint decides; block counts of the published models."""
+
+FPS: dict[tuple[str, str], float] = {("wan21", "skyreels-v2-14b"): 24, ("wan22", "5b"): 24}
+"""Rates that differ from the type's own (models/wan/wan.py:108)."""
+
+ROUNDS: dict[tuple[str, str], int] = {("wan22", "5b"): 32}
+
+CLIPS_ONLY = frozenset({("wan21", "i2v-480p-14b"), ("wan21", "i2v-720p-14b"), ("wan21", "flf2v-14b"), ("wan22", "i2v-a14b")})
+"""Variants whose caching asserts that every sample is a clip (docs/supported_models.md, Wan)."""
+
+BOUNDARIES: dict[str, float] = {"t2v-a14b": 0.875, "i2v-a14b": 0.9}
+"""Where the experts of Wan 2.2 hand over (docs/supported_models.md, Wan 2.2)."""
+
+
+def arch_of(family: str, variant: str) -> Arch:
+    """The model type of a variant, with what the variant changes. Raises KeyError for an unknown family."""
+    arch, key = ARCHS[TYPES[family]], (family, variant)
+    return replace(arch, swap=SWAP.get(key, arch.swap), fps=FPS.get(key, arch.fps), rounds=ROUNDS.get(key, arch.rounds))

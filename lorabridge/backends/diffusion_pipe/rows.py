@@ -60,7 +60,7 @@ ROWS: tuple[Row, ...] = (
     via("adapter.dtype", "main:adapter.dtype", DTYPES.__getitem__, WORDS.get, auto=OMIT, evidence="train.py:131-132"),
     # length and optimizer
     same("train.gradient_accumulation", "main:gradient_accumulation_steps", evidence="train.py:424"),
-    cannot("train.ema", "it keeps no average of the weights", evidence="train.py: no such key is read"),
+    cannot("train.ema.decay", "it keeps no average of the weights", evidence="train.py: no such key is read"),
     cannot("train.workers", "its number of loading processes is fixed", evidence="utils/dataset.py:1300-1400"),
     via("optimizer.max_grad_norm", "main:gradient_clipping", float, None, off=0.0, evidence="train.py:427; 0 clips nothing (executed)"),
     same("optimizer.betas", "main:optimizer.betas", evidence="train.py:669: further keys are the optimizer's arguments"),

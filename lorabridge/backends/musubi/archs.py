@@ -32,7 +32,7 @@ class Arch:
     keys: Mapping[str, str] = field(default_factory=dict)
     latent_paths: Mapping[str, str] = field(default_factory=dict)
     text_paths: Mapping[str, str] = field(default_factory=dict)
-    flags: Mapping[str, str | int] = field(default_factory=dict)
+    flags: Mapping[str, str | bool] = field(default_factory=dict)
     latent_flags: tuple[str, ...] = ()
     text_flags: tuple[str, ...] = ()
     cli: tuple[str, ...] = ()
@@ -146,3 +146,70 @@ def _qwen(version: str) -> Arch:
 
 def _kandinsky(task: str) -> Arch:
     return replace(KANDINSKY, cli=("--task", task), image_to_video="i2v" in task)
+
+
+def _dev() -> Arch:
+    return replace(HIDREAM, flags={"model_type": "dev", "task": "t2i"}, text_flags=("--model_type", "dev"))
+
+
+_QWEN_VERSIONS = {"base": "original", "2512": "original", "edit": "edit", "edit-2509": "edit-2509", "edit-2511": "edit-2511", "layered": "layered"}
+_FLUX2_SWAP = {"klein-base-4b": 13, "klein-4b": 13, "klein-base-9b": 16, "klein-9b": 16, "dev": 29}
+_WAN21_TASKS = {
+    "t2v-14b": "t2v-14B",
+    "t2v-1.3b": "t2v-1.3B",
+    "i2v-480p-14b": "i2v-14B",
+    "i2v-720p-14b": "i2v-14B",
+    "t2i-14b": "t2i-14B",
+    "flf2v-14b": "flf2v-14B",
+    "t2v-1.3b-fun-control": "t2v-1.3B-FC",
+    "t2v-14b-fun-control": "t2v-14B-FC",
+    "i2v-14b-fun-control": "i2v-14B-FC",
+}
+_KANDINSKY_TASKS = (
+    "pro-t2v-5s-sd",
+    "pro-t2v-5s-hd",
+    "pro-t2v-10s-sd",
+    "pro-t2v-10s-hd",
+    "pro-i2v-5s-sd",
+    "pro-i2v-5s-hd",
+    "lite-t2v-5s-sd",
+    "lite-t2v-10s-sd",
+    "lite-i2v-5s-sd",
+    "lite-t2v-5s-pretrain-sd",
+    "lite-t2v-10s-pretrain-sd",
+    "lite-t2v-5s-nocfg-sd",
+    "lite-t2v-10s-nocfg-sd",
+    "lite-t2v-5s-distil-sd",
+    "lite-t2v-10s-distil-sd",
+)
+
+ARCHS: dict[tuple[str, str], Arch] = {
+    **{("qwen-image", name): _qwen(version) for name, version in _QWEN_VERSIONS.items()},
+    **{("z-image", name): ZIMAGE for name in ("base", "turbo", "de-turbo")},
+    **{("flux2", name): _flux2(name, swap, name != "dev") for name, swap in _FLUX2_SWAP.items()},
+    ("flux1-kontext", "dev"): KONTEXT,
+    ("krea2", "raw"): KREA2,
+    ("ideogram4", "base"): IDEOGRAM,
+    ("hidream-o1", "full"): HIDREAM,
+    ("hidream-o1", "dev"): _dev(),
+    **{("wan21", name): _wan(task, 29 if "1.3B" in task else 39) for name, task in _WAN21_TASKS.items()},
+    ("wan22", "t2v-a14b"): _wan("t2v-A14B"),
+    ("wan22", "i2v-a14b"): _wan("i2v-A14B"),
+    ("hunyuan-video", "t2v"): HV,
+    ("hunyuan-video-1.5", "t2v"): HV15,
+    ("hunyuan-video-1.5", "i2v"): replace(
+        HV15, flags={"task": "i2v"}, latent_flags=("--i2v",), latent_paths={"vae": "vae", "image_encoder": "image_encoder"}, image_to_video=True
+    ),
+    ("framepack", "base"): FRAMEPACK,
+    ("framepack", "f1"): replace(FRAMEPACK, flags={"f1": True}, latent_flags=("--f1",)),
+    **{("kandinsky5", name): _kandinsky(f"k5-{name}") for name in _KANDINSKY_TASKS},
+}
+"""Every family and variant that the trainer can train, by lorabridge's names."""
+
+BOUNDARIES = {"t2v-a14b": 0.875, "i2v-a14b": 0.9}
+"""Where the experts of Wan 2.2 hand over (wan/configs; docs/wan.md:191)."""
+
+
+def find(family: str, variant: str) -> Arch | None:
+    """The architecture of a family's variant, or None when the trainer has none."""
+    return ARCHS.get((family, variant))

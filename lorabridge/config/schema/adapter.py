@@ -88,7 +88,12 @@ class Adapter(Section):
         absent=auto("the trainer picks the most even split"),
     )
     max_norm: PositiveOrOff = knob(
-        "Scale an adapter's weights back to this norm (scale_weight_norms).", default_value="off", zero=OFF, null=OFF, absent=OFF, source=QWEN
+        "Scale an adapter's weights back to this norm (scale_weight_norms).",
+        default_value="off",
+        zero=OFF,
+        null=OFF,
+        absent=OFF,
+        source=QWEN,
     )
     targets: Targets = knob("Which modules get an adapter.", factory=Targets)
     text_encoder: Bool = knob("Train an adapter on the text encoder too.", default_value=False)

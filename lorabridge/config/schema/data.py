@@ -53,7 +53,9 @@ class Video(Section):
     extract: Annotated[
         Literal["head", "middle", "chunk", "slide", "uniform", "full"], Choice(("head", "middle", "chunk", "slide", "uniform", "full"))
     ] = knob("Which part of a clip is taken.", default_value="head")
-    stride: PositiveInt = knob("Frames between the starts of two windows (`slide`).", default_value=1, zero=invalid("the window would never move"))
+    stride: PositiveInt = knob(
+        "Frames between the starts of two windows (`slide`).", default_value=1, zero=invalid("the window would never move")
+    )
     samples: PositiveInt = knob("Windows per clip (`uniform`).", default_value=1, zero=invalid("no window would be taken"))
     max_frames: PositiveInt = knob("Longest clip kept (`full`).", default_value=129, zero=invalid("no frame would be left"))
     fps: Annotated[float | Auto, Num(gt=0, words=("auto",))] = knob(
@@ -98,10 +100,17 @@ class Dataset(Section):
     bucket: Bool = knob("Group pictures by aspect ratio instead of cropping all to one shape.", default_value=True)
     upscale: Bool = knob("Enlarge pictures that are smaller than the training size.", default_value=True)
     aspect: Aspect | None = knob(
-        "Aspect ratios of the buckets.", default_value=None, null=auto("the trainer's own buckets"), absent=auto("the trainer's own buckets")
+        "Aspect ratios of the buckets.",
+        default_value=None,
+        null=auto("the trainer's own buckets"),
+        absent=auto("the trainer's own buckets"),
     )
     masks: Str | None = knob(
-        "Folder of masks with the pictures' names: white is trained, black is left out.", default_value=None, empty=OFF, null=OFF, absent=OFF
+        "Folder of masks with the pictures' names: white is trained, black is left out.",
+        default_value=None,
+        empty=OFF,
+        null=OFF,
+        absent=OFF,
     )
     mask_floor: Annotated[float | Off, Num(gt=0, le=1, words=("off",))] = knob(
         "Weight that black keeps.", default_value="off", zero=OFF, null=OFF, absent=OFF
@@ -130,5 +139,3 @@ class Dataset(Section):
         absent=auto("a folder of lorabridge's own, per dataset and settings"),
     )
     video: Video | None = knob("Clips only.", default_value=None, null=OFF, absent=OFF)
-
-

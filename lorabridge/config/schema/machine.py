@@ -16,7 +16,9 @@ class Memory(Section):
 
     gradient_checkpointing: Bool = knob("Recompute activations instead of keeping them.", default_value=True, source=QWEN)
     checkpoint_offload: Bool = knob("Keep checkpointed activations in main memory.", default_value=False)
-    blocks_to_swap: IntOrOff = knob("Transformer blocks kept in main memory.", default_value="off", zero=OFF, null=OFF, absent=OFF, source=QWEN)
+    blocks_to_swap: IntOrOff = knob(
+        "Transformer blocks kept in main memory.", default_value="off", zero=OFF, null=OFF, absent=OFF, source=QWEN
+    )
     layer_offload: Fraction = knob("Share of the layers streamed from main memory.", default_value="off", zero=OFF, null=OFF, absent=OFF)
     low_vram: Bool = knob("Load and quantize piece by piece on the CPU.", default_value=False)
     attention: Annotated[Literal["auto", "sdpa", "flash", "flash3", "xformers", "sage"], Choice(_KERNELS)] = knob(
@@ -100,7 +102,9 @@ class Hardware(Section):
         null=auto("one free GPU is picked at launch"),
         absent=auto("one free GPU is picked at launch"),
     )
-    pipeline_stages: PositiveInt = knob("GPUs that one copy of the model is split over.", default_value=1, zero=invalid("the model must be somewhere"))
+    pipeline_stages: PositiveInt = knob(
+        "GPUs that one copy of the model is split over.", default_value=1, zero=invalid("the model must be somewhere")
+    )
     timeout: Annotated[Amount | Auto, Count(("minutes",), ("auto",))] = knob(
         "How long processes wait for each other (ddp_timeout).",
         default_value="auto",
@@ -125,4 +129,6 @@ class Output(Section):
     """Where results go."""
 
     shorthand = "dir"
-    dir: Str = knob("Folder for checkpoints, states and samples.", default_value="output", empty=invalid("the result must go somewhere"), source=QWEN)
+    dir: Str = knob(
+        "Folder for checkpoints, states and samples.", default_value="output", empty=invalid("the result must go somewhere"), source=QWEN
+    )

@@ -51,9 +51,7 @@ class Paths(Section):
 class Quantize(Section):
     """Precision of frozen weights while training; the adapter itself is never quantized."""
 
-    transformer: Quantized = knob(
-        "Denoiser weights.", default_value="off", empty=OFF, null=OFF, source=f"{QWEN} (fp8_base, fp8_scaled)"
-    )
+    transformer: Quantized = knob("Denoiser weights.", default_value="off", empty=OFF, null=OFF, source=f"{QWEN} (fp8_base, fp8_scaled)")
     text_encoder: Quantized = knob("Text encoder weights.", default_value="off", empty=OFF, null=OFF, source=f"{QWEN} (fp8_vl)")
 
 
@@ -133,9 +131,7 @@ class Model(Section):
     merge: list[Merge] = knob(
         "LoRAs merged into the model before training.", factory=list, empty=OFF, null=OFF, absent=OFF, source=f"{QWEN} (base_weights)"
     )
-    experts: Experts | None = knob(
-        "Two-expert models only.", default_value=None, null=auto("both experts where the family has two")
-    )
+    experts: Experts | None = knob("Two-expert models only.", default_value=None, null=auto("both experts where the family has two"))
     guidance: PositiveOrAuto = knob(
         "Guidance value fed to a guidance-distilled model while training.",
         default_value="auto",
@@ -150,5 +146,3 @@ class Init(Section):
 
     shorthand = "path"
     path: Str = knob("LoRA file, or folder for trainers that save one.", source=f"{QWEN} (network_weights)")
-
-

@@ -15,7 +15,12 @@ class Save(Section):
 
     shorthand = "every"
     every: Every = knob(
-        "How often a checkpoint is written.", default_value="off", zero=OFF, null=OFF, absent=OFF, source=f"{QWEN} (save_every_n_steps, _epochs)"
+        "How often a checkpoint is written.",
+        default_value="off",
+        zero=OFF,
+        null=OFF,
+        absent=OFF,
+        source=f"{QWEN} (save_every_n_steps, _epochs)",
     )
     keep_last: Annotated[int | Literal["unlimited"], Num(whole=True, ge=1, words=("unlimited",))] = knob(
         "Checkpoints kept; older ones are deleted.",
@@ -41,14 +46,28 @@ class Prompt(Section):
 
     shorthand = "prompt"
     prompt: Str = knob("Text; `[trigger]` stands for the trigger word.")
-    negative: AnyStr | None = knob("Negative prompt.", default_value=None, empty=OFF, null=inherit("sample.negative"), absent=inherit("sample.negative"))
-    width: PositiveInt | None = knob("Pixels.", default_value=None, zero=invalid("no picture"), null=inherit("sample.width"), absent=inherit("sample.width"))
-    height: PositiveInt | None = knob("Pixels.", default_value=None, zero=invalid("no picture"), null=inherit("sample.height"), absent=inherit("sample.height"))
-    frames: PositiveInt | None = knob("Frames of a clip.", default_value=None, zero=invalid("no frame"), null=inherit("sample.frames"), absent=inherit("sample.frames"))
+    negative: AnyStr | None = knob(
+        "Negative prompt.", default_value=None, empty=OFF, null=inherit("sample.negative"), absent=inherit("sample.negative")
+    )
+    width: PositiveInt | None = knob(
+        "Pixels.", default_value=None, zero=invalid("no picture"), null=inherit("sample.width"), absent=inherit("sample.width")
+    )
+    height: PositiveInt | None = knob(
+        "Pixels.", default_value=None, zero=invalid("no picture"), null=inherit("sample.height"), absent=inherit("sample.height")
+    )
+    frames: PositiveInt | None = knob(
+        "Frames of a clip.", default_value=None, zero=invalid("no frame"), null=inherit("sample.frames"), absent=inherit("sample.frames")
+    )
     seed: NonNegativeInt | None = knob("Seed.", default_value=None, zero=NUMBER, null=inherit("sample.seed"), absent=inherit("sample.seed"))
-    steps: PositiveInt | None = knob("Denoising steps.", default_value=None, zero=invalid("pure noise"), null=inherit("sample.steps"), absent=inherit("sample.steps"))
+    steps: PositiveInt | None = knob(
+        "Denoising steps.", default_value=None, zero=invalid("pure noise"), null=inherit("sample.steps"), absent=inherit("sample.steps")
+    )
     guidance: PositiveOrAuto | None = knob(
-        "Guidance scale.", default_value=None, zero=invalid("write `1` for no guidance"), null=inherit("sample.guidance"), absent=inherit("sample.guidance")
+        "Guidance scale.",
+        default_value=None,
+        zero=invalid("write `1` for no guidance"),
+        null=inherit("sample.guidance"),
+        absent=inherit("sample.guidance"),
     )
     control: list[Str] = knob("Control pictures, for edit models.", factory=list, empty=OFF, null=OFF, absent=OFF)
 
@@ -67,12 +86,20 @@ class Sample(Section):
     before: Bool = knob("Also before the first step.", default_value=True)
     without_trigger: Bool = knob("Draw each prompt a second time without the trigger word.", default_value=False)
     negative: AnyStr = knob("Negative prompt.", default_value="", empty=OFF, null=OFF, absent=OFF)
-    width: Annotated[int | Auto, Num(whole=True, ge=16, words=("auto",))] = knob("Pixels.", default_value="auto", zero=_SIDE, null=_SIDE, absent=_SIDE)
-    height: Annotated[int | Auto, Num(whole=True, ge=16, words=("auto",))] = knob("Pixels.", default_value="auto", zero=_SIDE, null=_SIDE, absent=_SIDE)
+    width: Annotated[int | Auto, Num(whole=True, ge=16, words=("auto",))] = knob(
+        "Pixels.", default_value="auto", zero=_SIDE, null=_SIDE, absent=_SIDE
+    )
+    height: Annotated[int | Auto, Num(whole=True, ge=16, words=("auto",))] = knob(
+        "Pixels.", default_value="auto", zero=_SIDE, null=_SIDE, absent=_SIDE
+    )
     frames: PositiveInt = knob("Frames of a clip; 1 is a picture.", default_value=1, zero=invalid("no frame"))
     seed: NonNegativeInt = knob("Seed of the samples: the same picture each time.", default_value=42, zero=NUMBER)
     steps: Annotated[int | Auto, Num(whole=True, ge=1, words=("auto",))] = knob(
-        "Denoising steps.", default_value="auto", zero=invalid("pure noise"), null=auto("the family's number"), absent=auto("the family's number")
+        "Denoising steps.",
+        default_value="auto",
+        zero=invalid("pure noise"),
+        null=auto("the family's number"),
+        absent=auto("the family's number"),
     )
     guidance: PositiveOrAuto = knob(
         "Guidance scale.",
@@ -98,7 +125,13 @@ class Wandb(Section):
     """Weights & Biases. The key is read from the environment, never from a file."""
 
     shorthand = "project"
-    project: Str | None = knob("Project name.", default_value=None, empty=auto("the trainer's default"), null=auto("the trainer's default"), absent=auto("the trainer's default"))
+    project: Str | None = knob(
+        "Project name.",
+        default_value=None,
+        empty=auto("the trainer's default"),
+        null=auto("the trainer's default"),
+        absent=auto("the trainer's default"),
+    )
     run_name: Str | None = knob("Run name.", default_value=None, empty=inherit("name"), null=inherit("name"), absent=inherit("name"))
     key_env: Annotated[str, _ENV] = knob(
         "Environment variable that holds the key.",
@@ -121,7 +154,11 @@ class Logging(Section):
         absent=auto("tensorboard when `logging.dir` is set, else off"),
         source=f"{QWEN} (log_with)",
     )
-    dir: Str | None = knob("Folder of the tracker's files.", default_value=None, empty=OFF, null=OFF, absent=OFF, source=f"{QWEN} (logging_dir)")
-    prefix: AnyStr = knob("Put before the names of log folders.", default_value="", empty=OFF, null=OFF, absent=OFF, source=f"{QWEN} (log_prefix)")
+    dir: Str | None = knob(
+        "Folder of the tracker's files.", default_value=None, empty=OFF, null=OFF, absent=OFF, source=f"{QWEN} (logging_dir)"
+    )
+    prefix: AnyStr = knob(
+        "Put before the names of log folders.", default_value="", empty=OFF, null=OFF, absent=OFF, source=f"{QWEN} (log_prefix)"
+    )
     every: Every = knob("How often the trainer logs.", default_value=Amount(1, "steps"), zero=OFF, null=OFF)
     wandb: Wandb = knob("Weights & Biases.", factory=Wandb)

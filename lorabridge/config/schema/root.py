@@ -11,7 +11,7 @@ from lorabridge.config.schema.machine import Cache, Hardware, Memory, Output
 from lorabridge.config.schema.model import Model
 from lorabridge.config.schema.results import Evaluate, Logging, Sample, Save
 from lorabridge.config.schema.training import Loss, Noise, Optimizer, Scheduler, Train
-from lorabridge.config.schema.words import AnyStr, ZIMAGE
+from lorabridge.config.schema.words import ZIMAGE, AnyStr
 
 _NAME = Text(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}", "letters, digits, `.`, `_` and `-`, at most 120: it becomes a file name")
 
@@ -21,7 +21,9 @@ class Config(Section):
 
     lorabridge: Annotated[Literal[1], Num(whole=True, ge=1, le=1)] = knob("Version of the language.")
     name: Annotated[str, _NAME] = knob("Name of the run and of the saved files.")
-    trigger: AnyStr = knob("Trigger word; `[trigger]` in prompts stands for it.", default_value="", empty=OFF, null=OFF, absent=OFF, source=ZIMAGE)
+    trigger: AnyStr = knob(
+        "Trigger word; `[trigger]` in prompts stands for it.", default_value="", empty=OFF, null=OFF, absent=OFF, source=ZIMAGE
+    )
     model: Model = knob("The base model.")
     datasets: list[Dataset] = knob("What to train on.")
     adapter: Adapter = knob("The trained weights.", factory=Adapter)
@@ -40,5 +42,3 @@ class Config(Section):
     hardware: Hardware = knob("GPUs.", factory=Hardware)
     output: Output = knob("Results.", factory=Output)
     backends: dict[str, dict[str, Any]] = knob("Native options, per trainer.", factory=dict, empty=OFF, null=OFF, absent=OFF)
-
-

@@ -29,7 +29,11 @@ class Ema(Section):
     """Exponential moving average of the adapter's weights; the average is what gets saved."""
 
     shorthand = "decay"
-    decay: Annotated[float, Num(gt=0, lt=1)] = knob("Share of the average kept per step.", default_value=0.99, zero=invalid("an average that keeps nothing is no average; leave `ema` out"))
+    decay: Annotated[float, Num(gt=0, lt=1)] = knob(
+        "Share of the average kept per step.",
+        default_value=0.99,
+        zero=invalid("an average that keeps nothing is no average; leave `ema` out"),
+    )
 
 
 class Train(Section):
@@ -43,7 +47,9 @@ class Train(Section):
         source=f"{QWEN} (max_train_steps, max_train_epochs)",
         alias="for",
     )
-    batch_size: PositiveInt = knob("Samples per forward pass and GPU.", default_value=1, zero=invalid("a step without a sample trains nothing"))
+    batch_size: PositiveInt = knob(
+        "Samples per forward pass and GPU.", default_value=1, zero=invalid("a step without a sample trains nothing")
+    )
     gradient_accumulation: PositiveInt = knob(
         "Forward passes averaged into one optimizer step.", default_value=1, zero=invalid("no gradient would ever be applied"), source=QWEN
     )
@@ -71,7 +77,12 @@ class Train(Section):
         source=f"{QWEN} (max_data_loader_n_workers: 0 loads in the main process)",
     )
     resume_from: Str | None = knob(
-        "Training state (folder) to continue: weights, optimizer, schedule.", default_value=None, empty=OFF, null=OFF, absent=OFF, source=QWEN
+        "Training state (folder) to continue: weights, optimizer, schedule.",
+        default_value=None,
+        empty=OFF,
+        null=OFF,
+        absent=OFF,
+        source=QWEN,
     )
 
 
@@ -119,7 +130,9 @@ class Optimizer(Section):
         absent=auto("the optimizer's own default"),
     )
     max_grad_norm: PositiveOrOff = knob("Clip the gradient to this norm.", default_value=1.0, zero=OFF, null=OFF, source=QWEN)
-    lora_plus_ratio: PositiveOrOff = knob("LoRA+: learning rate of the up weights over that of the down weights.", default_value="off", zero=OFF, null=OFF, absent=OFF)
+    lora_plus_ratio: PositiveOrOff = knob(
+        "LoRA+: learning rate of the up weights over that of the down weights.", default_value="off", zero=OFF, null=OFF, absent=OFF
+    )
     args: dict[str, Any] = knob("Further arguments of the optimizer's class.", factory=dict, empty=OFF, null=OFF, absent=OFF, source=QWEN)
 
 
@@ -142,11 +155,21 @@ class Scheduler(Section):
     shorthand = "type"
     type: Annotated[
         Literal[
-            "constant", "linear", "cosine", "cosine-with-restarts", "polynomial", "warmup-stable-decay", "inverse-sqrt", "cosine-with-min-lr", "rex"
+            "constant",
+            "linear",
+            "cosine",
+            "cosine-with-restarts",
+            "polynomial",
+            "warmup-stable-decay",
+            "inverse-sqrt",
+            "cosine-with-min-lr",
+            "rex",
         ],
         Choice(_SCHEDULES),
     ] = knob("Shape. `linear` falls to 0 over the run.", default_value="constant", source=QWEN)
-    warmup: Part = knob("Rise from 0 over this many steps, or this part of the run.", default_value="off", zero=OFF, null=OFF, absent=OFF, source=QWEN)
+    warmup: Part = knob(
+        "Rise from 0 over this many steps, or this part of the run.", default_value="off", zero=OFF, null=OFF, absent=OFF, source=QWEN
+    )
     decay: Part = knob(
         "Final fall over this many steps, or this part of the run (`warmup-stable-decay`).",
         default_value="off",
@@ -194,7 +217,9 @@ class Noise(Section):
         absent=auto("the family's recommended shift"),
         source=QWEN,
     )
-    sigmoid_scale: Positive = knob("Spread of `sigmoid` and `shift` sampling.", default_value=1.0, zero=invalid("every sample would have the same noise"))
+    sigmoid_scale: Positive = knob(
+        "Spread of `sigmoid` and `shift` sampling.", default_value=1.0, zero=invalid("every sample would have the same noise")
+    )
     logit_mean: Annotated[float, Num()] = knob("Centre of `logit-normal` sampling.", default_value=0.0, zero=NUMBER, source=QWEN)
     logit_std: Positive = knob(
         "Spread of `logit-normal` sampling.", default_value=1.0, zero=invalid("every sample would have the same noise"), source=QWEN
@@ -203,10 +228,12 @@ class Noise(Section):
     max_timestep: Annotated[int, Num(whole=True, ge=1, le=1000)] = knob(
         "Highest timestep drawn.", default_value=1000, zero=invalid("only clean latents would be trained")
     )
-    weighting: Annotated[
-        Literal["none", "bell-shaped", "sigma-sqrt", "cosmap", "mode", "logit-normal"], Choice(_WEIGHTINGS)
-    ] = knob("Weight of a noise level in the loss.", default_value="none", empty=OFF, null=OFF, source=f"{QWEN}; {FLUX2}")
-    mode_scale: Positive = knob("Scale of `weighting: mode`.", default_value=1.29, zero=invalid("the mode weighting would vanish; write `weighting: none`"))
+    weighting: Annotated[Literal["none", "bell-shaped", "sigma-sqrt", "cosmap", "mode", "logit-normal"], Choice(_WEIGHTINGS)] = knob(
+        "Weight of a noise level in the loss.", default_value="none", empty=OFF, null=OFF, source=f"{QWEN}; {FLUX2}"
+    )
+    mode_scale: Positive = knob(
+        "Scale of `weighting: mode`.", default_value=1.29, zero=invalid("the mode weighting would vanish; write `weighting: none`")
+    )
     offset: PositiveOrOff = knob("Noise offset (epsilon models).", default_value="off", zero=OFF, null=OFF, absent=OFF)
 
 

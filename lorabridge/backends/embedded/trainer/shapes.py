@@ -22,7 +22,7 @@ COLORS = {
 }
 BACKGROUNDS = {"white": (244, 244, 244), "black": (20, 20, 20), "gray": (128, 128, 128)}
 SIZES = {"small": (0.20, 0.27), "big": (0.32, 0.42)}
-BASE_SHAPES = ("circle", "square", "triangle")
+BASE_SHAPES = ("circle", "square", "triangle", "diamond", "cross")
 _OVERSAMPLE = 4
 
 
@@ -73,7 +73,7 @@ def draw(scene: Scene, side: int = 64) -> Image.Image:
     """Render a scene as an RGB picture of `side` x `side` pixels, smooth at the edges.
 
     Raises:
-        ValueError: the shape is none of circle, square, triangle, star, diamond.
+        ValueError: the shape is none of circle, square, triangle, diamond, cross, star.
     """
     big = side * _OVERSAMPLE
     picture = Image.new("RGB", (big, big), BACKGROUNDS[scene.background])
@@ -89,6 +89,10 @@ def draw(scene: Scene, side: int = 64) -> Image.Image:
         pen.polygon(_regular(cx, cy + radius * 0.15, radius * 1.1, 3, -math.pi / 2), fill=fill)
     elif scene.shape == "diamond":
         pen.polygon(_regular(cx, cy, radius, 4, 0.0), fill=fill)
+    elif scene.shape == "cross":
+        arm = radius * 0.34
+        pen.rectangle((cx - radius, cy - arm, cx + radius, cy + arm), fill=fill)
+        pen.rectangle((cx - arm, cy - radius, cx + arm, cy + radius), fill=fill)
     elif scene.shape == "star":
         pen.polygon(_star(cx, cy, radius * 1.15), fill=fill)
     else:

@@ -1,4 +1,4 @@
-"""Train the toy base: a SANA-like model of a few megabytes that draws circles, squares and triangles.
+"""Train the toy base: a SANA-like model of a few megabytes that draws circles, squares, triangles, diamonds and crosses.
 
 Run as `python -m lorabridge.backends.embedded.trainer.toy OUT_DIR`. About ten minutes on one CPU core. The result is an
 ordinary diffusers folder. The autoencoder sees every shape; the denoiser never sees a star, so a LoRA has one to learn.
@@ -23,7 +23,7 @@ from .tokens import qwen_tokenizer
 
 SIDE = 64
 _WIDTHS = (16, 32, 64, 64)
-_VAE_SHAPES = (*shapes.BASE_SHAPES, "star", "diamond")
+_VAE_SHAPES = (*shapes.BASE_SHAPES, "star")
 
 
 def _pixels(scenes: list[shapes.Scene]) -> torch.Tensor:
@@ -217,7 +217,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m lorabridge.backends.embedded.trainer.toy", description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--vae-steps", type=int, default=1000)
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=5000)
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
     build(args.out, args.vae_steps, args.steps)

@@ -1,0 +1,71 @@
+"""`lorabridge compile`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lorabridge.cli.common import format_option, load_config, report, set_option, unsupported_option
+
+
+@click.command()
+@click.argument("file")
+@click.option("--backend", "-b", required=True, metavar="NAME", help="musubi, diffusion-pipe, ai-toolkit or embedded.")
+@click.option("--out", "-o", metavar="DIR", help="Folder to write to [default: compiled/NAME-BACKEND beside the config].")
+@click.option("--root", metavar="DIR", help="Folder that relative paths start from [default: the config's folder].")
+@click.option("--seed", type=click.IntRange(1, 2**32 - 1), help="The number that `seed: random` becomes [default: derived from the config].")
+@click.option("--stdout", "to_stdout", is_flag=True, help="Print the files instead of writing them.")
+@set_option
+@unsupported_option
+@format_option
+def command(
+    file: str, backend: str, out: str | None, root: str | None, seed: int | None, to_stdout: bool, overrides: tuple[str, ...], unsupported: Any, style: Any
+) -> int:
+    """Write a trainer's own files, a launch script and a translation report.
+
+    Same input, same bytes. What the trainer cannot say is refused (exit 1) unless `--unsupported warn`.
+
+    Example: lorabridge compile qwen.yaml --backend musubi
+    """
+    from lorabridge.backends import backend_names
+    from lorabridge.backends.base import Site
+    from lorabridge.plan.compile import compile_config
+    from lorabridge.plan.write import compiled_files, write_files
+
+    if backend not in backend_names():
+        raise click.BadParameter(f"`{backend}` is not one of {', '.join(backend_names())}", param_hint="--backend")
+    loaded = load_config(file, overrides)
+    base = Path(root).absolute() if root else Path(file).absolute().parent
+    site = Site(root=base.as_posix(), unsupported=unsupported, seed=seed, source=Path(file).name)
+    plan = compile_config(loaded, backend, site)
+    if plan.diagnostics:
+        report(plan.diagnostics, style, loaded.texts)
+    if not plan.ok:
+        return 1
+    files = compiled_files(plan, loaded)
+    if to_stdout:
+        for item in files:
+            click.echo(f"# ---- {item.path}\n{item.text}", nl=False)
+        return 0
+    folder = Path(out) if out else Path(file).parent / "compiled" / f"{loaded.config.name if loaded.config else 'config'}-{backend}"
+    try:
+        write_files(folder, files)
+    except OSError as error:
+        raise click.ClickException(f"cannot write to `{folder}`: {error.strerror or error}") from error
+    if style == "text":
+        _tell(folder, files, plan)
+    return 0
+
+
+def _tell(folder: Path, files: Any, plan: Any) -> None:
+    from collections import Counter
+
+    counts = Counter(note.kind for note in plan.notes)
+    click.echo(f"wrote {folder}: {', '.join(item.path for item in files)}")
+    words = {"exact": "said exactly", "rewritten": "rewritten", "refused": "dropped by your leave", "defaulted": "left to the trainer", "added": "added", "native": "native"}
+    click.echo(", ".join(f"{counts[kind]} {text}" for kind, text in words.items() if counts[kind]) + "; see report.md")
+    for note in plan.notes:
+        if note.kind == "rewritten":
+            click.echo(f"  {note.path}: {note.value} -> {note.at.partition(':')[2]} {note.native}" + (f" ({note.text})" if note.text else ""))

@@ -1,0 +1,33 @@
+"""`lorabridge show`"""
+
+from __future__ import annotations
+
+import click
+
+from lorabridge.cli.common import load_config, report, set_option
+
+
+@click.command()
+@click.argument("file")
+@click.option("--resolved", is_flag=True, help="With every default, family value and inherited value filled in.")
+@click.option("--origin", is_flag=True, help="With the place that each value came from.")
+@set_option
+def command(file: str, resolved: bool, origin: bool, overrides: tuple[str, ...]) -> int:
+    """Print a config as it is understood: layers merged, short forms spelled out, meanings made plain.
+
+    Example: lorabridge show qwen.yaml --resolved --origin
+    """
+    from lorabridge.plan.show import shown_lines
+
+    loaded = load_config(file, overrides)
+    errors = [item for item in loaded.diagnostics if item.severity == "error"]
+    if loaded.config is None or errors:
+        report(errors, "text", loaded.texts)
+        return 1
+    rows = list(shown_lines(loaded, resolved=resolved))
+    width = min(60, max((len(text) for text, _ in rows), default=0))
+    for text, source in rows:
+        click.echo(f"{text:<{width}}  # {source}" if origin and source else text)
+    return 0
+
+

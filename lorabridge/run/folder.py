@@ -1,0 +1,93 @@
+"""The folder of one run: what lies where, and how it is written."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The names inside a run folder; `path` is absolute."""
+
+    path: Path
+
+    @property
+    def source(self) -> Path:
+        """The user's file, byte by byte."""
+        return self.path / "source.yaml"
+
+    @property
+    def resolved(self) -> Path:
+        """The config with every open question answered."""
+        return self.path / "resolved.yaml"
+
+    @property
+    def compiled(self) -> Path:
+        """The trainer's own files."""
+        return self.path / "compiled"
+
+    @property
+    def plan(self) -> Path:
+        """The stages, the translation notes and what the run stands on."""
+        return self.path / "plan.json"
+
+    @property
+    def events(self) -> Path:
+        """The event log."""
+        return self.path / "events.jsonl"
+
+    @property
+    def output(self) -> Path:
+        """What the trainer makes."""
+        return self.path / "output"
+
+    @property
+    def curve(self) -> Path:
+        """Loss and learning rate as a picture."""
+        return self.path / "learning_curve.svg"
+
+    @property
+    def report(self) -> Path:
+        """The page to look at."""
+        return self.path / "report.html"
+
+    def log(self, stage: str) -> Path:
+        """The raw bytes of a stage."""
+        return self.path / "logs" / f"{re.sub(r'[^A-Za-z0-9._-]', '_', stage)}.log"
+
+    def create(self) -> None:
+        """Make the folders. Raises FileExistsError when another run was quicker."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.mkdir()
+        for part in (self.compiled, self.path / "logs", self.output):
+            part.mkdir()
+
+
+def fresh(parent: Path, name: str, now: float) -> Iterator[RunFolder]:
+    """Folders for a run that begins at `now`, best name first: `<name>-<date>-<time>`, then with `-2`, `-3`."""
+    stem = f"{name}-{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}"
+    number = 1
+    while True:
+        path = parent / (stem if number == 1 else f"{stem}-{number}")
+        if not os.path.lexists(path):
+            yield RunFolder(path)
+        number += 1
+
+
+def write_atomic(path: Path, data: str | bytes) -> None:
+    """Write a file so that a reader finds the old one or the new one, never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,203 @@
+"""One stage as a process group: start, read, stop by degrees, leave nothing behind.
+
+Whatever is not portable is in this module. On Windows there is no group to signal: every process of the stage is
+terminated instead, at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+import psutil
+
+MARK = "LORABRIDGE_STAGE_MARK"
+"""Environment variable by which processes are known that left the group."""
+
+_CHUNK = 1 << 16
+_WINDOWS = sys.platform == "win32"
+_KILL = signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Seconds: for a trainer to save after an interrupt, to end after SIGTERM, for its children to end after it."""
+
+    interrupt: float = 15.0
+    terminate: float = 5.0
+    linger: float = 3.0
+
+
+class Process:
+    """A command in a session of its own; stdout and stderr come as one stream. Use as a context manager."""
+
+    def __init__(self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, patience: Patience | None = None) -> None:
+        """Start it. Raises OSError when it cannot be started."""
+        self._patience = patience or Patience()
+        self._mark = secrets.token_hex(8)
+        group: dict[str, Any] = {"creationflags": 0x200} if _WINDOWS else {"start_new_session": True}
+        self._child = subprocess.Popen(
+            list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0, env={**env, MARK: self._mark}, cwd=cwd, **group
+        )
+        self._chunks: queue.Queue[bytes | None] = queue.Queue(maxsize=256)
+        self._drained = False
+        self._steps: list[tuple[signal.Signals, float]] | None = None
+        self._next_step_at = 0.0
+        self._ended_at: float | None = None
+        threading.Thread(target=self._pump, daemon=True).start()
+
+    def _pump(self) -> None:
+        assert self._child.stdout is not None
+        with contextlib.suppress(OSError, ValueError):
+            while data := os.read(self._child.stdout.fileno(), _CHUNK):
+                self._chunks.put(data)
+        self._chunks.put(None)
+
+    @property
+    def pid(self) -> int:
+        """The leader's process id, which is also the group's."""
+        return self._child.pid
+
+    @property
+    def code(self) -> int | None:
+        """The exit code; negative for a signal, None while it runs."""
+        return self._child.poll()
+
+    def read(self, timeout: float) -> bytes | None:
+        """The next bytes; empty when none came in time; None when all was read and the process has ended.
+
+        Call it often: it is also what keeps the time between the degrees of stopping.
+        """
+        self._keep_time()
+        if self._drained:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(timeout)
+                return None
+            return b""
+        try:
+            data = self._chunks.get(timeout=timeout)
+        except queue.Empty:
+            return b""
+        self._drained = data is None
+        return data or b""
+
+    def _keep_time(self) -> None:
+        now = time.monotonic()
+        if self.code is None:
+            if self._steps and now >= self._next_step_at:
+                self._step()
+            return
+        self._ended_at = self._ended_at or now
+        if not self._drained and now - self._ended_at > self._patience.linger:
+            self._sweep()
+            self._drained = self._drained or now - self._ended_at > 2 * self._patience.linger
+
+    def stop(self) -> None:
+        """Ask the whole group to end, as Ctrl-C does; what does not listen is terminated, then killed, when its time is up."""
+        if self._steps is None:
+            self._steps = [(signal.SIGINT, self._patience.interrupt), (signal.SIGTERM, self._patience.terminate), (_KILL, 1.0)]
+            self._step()
+
+    def kill(self) -> None:
+        """End the whole group now."""
+        self._steps = [(_KILL, 1.0)]
+        self._step()
+
+    def _step(self) -> None:
+        assert self._steps
+        # The last step is repeated: a process may have been born between the look and the signal.
+        number, wait = self._steps.pop(0) if len(self._steps) > 1 else self._steps[0]
+        self._next_step_at = time.monotonic() + wait
+        self._signal(number)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if sys.platform != "win32" and self._child.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, number)
+        for process in self.members():
+            if _WINDOWS or _session(process.pid) != self.pid or self._child.returncode is not None:
+                with contextlib.suppress(psutil.Error):
+                    process.kill() if number == _KILL else process.terminate() if _WINDOWS else process.send_signal(number)
+
+    def members(self) -> list[psutil.Process]:
+        """The living processes of the stage, also those that changed their session."""
+        return [process for process in psutil.process_iter() if self._belongs(process)]
+
+    def _belongs(self, process: psutil.Process) -> bool:
+        try:
+            if process.pid == os.getpid():
+                return False
+            ours = _session(process.pid) == self.pid or process.environ().get(MARK) == self._mark
+            return ours and process.status() != psutil.STATUS_ZOMBIE
+        except (psutil.Error, OSError):
+            return False
+
+    def _sweep(self) -> None:
+        for number in (signal.SIGTERM, _KILL, _KILL):
+            left = self.members()
+            if not left:
+                return
+            self._signal(number)
+            psutil.wait_procs(left, timeout=2.0)
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """End what is left, whatever happened."""
+        self._sweep()
+        self._child.wait()
+        with contextlib.suppress(queue.Empty):
+            while not self._drained and self._chunks.get(timeout=1.0) is not None:
+                pass
+        if self._child.stdout is not None and self._drained:
+            self._child.stdout.close()
+
+
+def _session(pid: int) -> int:
+    if sys.platform == "win32":
+        return -1
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return -1
+
+
+class Interrupt:
+    """Notes the signals that ask this program to end: `count` of them, the `name` of the last. For the main thread."""
+
+    _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.name = ""
+        self._before: dict[int, Any] = {}
+
+    def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        self.count += 1
+        self.name = signal.Signals(number).name
+
+    def __enter__(self) -> Interrupt:
+        if threading.current_thread() is threading.main_thread():
+            for name in self._NAMES:
+                number = getattr(signal, name, None)
+                # nohup lets programs ignore SIGHUP; that is the user's wish
+                if number is not None and not (name == "SIGHUP" and signal.getsignal(number) == signal.SIG_IGN):
+                    self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
