@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("show", "Print a config as it is understood, with the origin of each value."),
     "schema": ("schema", "Print the JSON Schema of the language."),
     "doctor": ("doctor", "Say which trainers, GPUs and tools were found, and what is missing."),
+    "completion": ("completion", "Print the completion script for bash, zsh or fish."),
     "demo": ("demo", "Train a small LoRA on a toy model: real pictures, a CPU, no download."),
 }
 """Command to its module in this package and its line in `--help`."""
@@ -84,3 +85,18 @@ def main() -> None:
         sys.exit(0)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        _internal(error)
+        sys.exit(2)
+
+
+def _internal(error: Exception) -> None:
+    """One line for a defect of lorabridge itself; the traceback only where it is asked for."""
+    import os
+    import traceback
+
+    if os.environ.get("LORABRIDGE_DEBUG"):
+        traceback.print_exc()
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    click.echo(f"internal error: {type(error).__name__}: {error} ({os.path.basename(frame.filename)}:{frame.lineno})", err=True)
+    click.echo("This is a defect of lorabridge, not of your config. LORABRIDGE_DEBUG=1 prints the traceback for a report.", err=True)

@@ -84,7 +84,7 @@ HUNYUAN_VIDEO_15 = Family(
     ),
     needs={MUSUBI: GLYPHS, PIPE: GLYPHS},
     defaults=defaults(
-        f"{M} docs/hunyuan_video_1_5.md:134-137 (shift 2, lr 1e-4, rank 32), :295 and :332 (25 steps, guidance 6)",
+        f"{M} docs/hunyuan_video_1_5.md:134-137 (shift 2, lr 1e-4, rank 32), :296 and :332 (25 steps, guidance 6)",
         rank=32,
         lr=1e-4,
         sampling="shift",

@@ -64,7 +64,7 @@ HIDREAM = Family(
     attention=("attn1.",),
     feed_forward=("ff_i.", "ff_t."),
     notes="A mixture of experts: ai-toolkit's own preset leaves out `ff_i.experts` and `ff_i.gate`. Poor below 1024 px "
-    f"({MODELS}:234). diffusion-pipe keeps Llama loaded while training.",
+    f"({MODELS}:233). diffusion-pipe keeps Llama loaded while training.",
     evidence="backends/diffusion_pipe.md 1 (hidream); backends/ai_toolkit.md 1 (hidream, hidream_e1)",
 )
 
@@ -198,7 +198,7 @@ AURAFLOW = Family(
     ),
     needs={PIPE: PARTS, AITK: REPO},
     defaults=defaults(
-        f"{_EXAMPLE}; logit-normal: {MODELS}:437; drawing: {UNPUBLISHED}",
+        f"{_EXAMPLE}; logit-normal: {MODELS}:438; drawing: {UNPUBLISHED}",
         rank=32,
         lr=2e-5,
         sampling="logit-normal",

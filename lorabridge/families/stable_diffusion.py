@@ -36,7 +36,7 @@ SDXL = Family(
     ),
     needs={PIPE: (("checkpoint",),), AITK: PACKED, EMBEDDED: REPO},
     defaults=defaults(
-        f"rank 32, lr 1e-4: {JOB}; 30 steps, guidance 6: {OPTIONS}:582; diffusion-pipe's example uses 4e-5 (docs/supported_models.md:51)",
+        f"rank 32, lr 1e-4: {JOB}; 30 steps, guidance 6: {OPTIONS}:582; diffusion-pipe's example uses 4e-5 (docs/supported_models.md:46)",
         rank=32,
         lr=1e-4,
         sampling="uniform",
@@ -141,7 +141,7 @@ SD3 = Family(
     ),
     attention=("attn.", "attn2."),
     feed_forward=("ff.", "ff_context."),
-    notes=f"diffusion-pipe was tried on 3.5 Medium and Large ({P} docs/supported_models.md:255).",
+    notes=f"diffusion-pipe was tried on 3.5 Medium and Large ({P} docs/supported_models.md:253).",
     evidence="backends/diffusion_pipe.md 1 (sd3); backends/ai_toolkit.md 1 (sd3, legacy)",
 )
 

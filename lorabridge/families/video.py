@@ -36,7 +36,7 @@ LTX_VIDEO = Family(
     ),
     needs={PIPE: (("repo", "checkpoint"), ("extras", "checkpoint"))},
     defaults=defaults(
-        f"{_EXAMPLE}; logit-normal: {MODELS}:79-90; drawing: {UNPUBLISHED}",
+        f"{_EXAMPLE}; logit-normal: {MODELS}:86; drawing: {UNPUBLISHED}",
         rank=32,
         lr=2e-5,
         sampling="logit-normal",
@@ -213,7 +213,7 @@ MINIMAX_H3 = Family(
     needs={PIPE: (("transformer", "vae", "audio_vae", "text_encoder"),), AITK: REPO},
     defaults=defaults(
         f"rank 16, 28 steps, guidance 1: {OPTIONS}:726; lr 1e-4: {P} examples/minimax_h3_example.toml:61; "
-        f"uniform with shift 8: {MODELS}:646",
+        f"uniform with shift 8: {MODELS}:646-647",
         rank=16,
         lr=1e-4,
         sampling="uniform",

@@ -145,12 +145,22 @@ class Process:
             return False
 
     def _sweep(self) -> None:
-        for number in (signal.SIGTERM, _KILL, _KILL):
+        """End whoever is left; after a normal end the others get their time first."""
+        calm = self.code is not None and self._steps is None
+        waits = [(None, self._patience.linger)] if calm else []
+        for number, wait in (*waits, (signal.SIGTERM, 2.0), (_KILL, 2.0), (_KILL, 2.0)):
             left = self.members()
             if not left:
                 return
-            self._signal(number)
-            psutil.wait_procs(left, timeout=2.0)
+            if number is not None:
+                self._signal(number)
+            self._await(left, wait)
+
+    def _await(self, processes: list[psutil.Process], timeout: float) -> None:
+        # psutil would take the leader's exit code away from subprocess
+        psutil.wait_procs([process for process in processes if process.pid != self.pid], timeout=timeout)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._child.wait(timeout)
 
     def __enter__(self) -> Process:
         return self

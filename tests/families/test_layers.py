@@ -23,6 +23,11 @@ single_transformer_blocks.N.attn.to_k a, single_transformer_blocks.N.proj_out a,
 single_transformer_blocks.N.norm.linear -, transformer_blocks.N.attn.add_q_proj a, transformer_blocks.N.attn.to_out.N a,
 transformer_blocks.N.ff.net.N.proj f, transformer_blocks.N.ff_context.net.N f, transformer_blocks.N.norm1.linear -, proj_out -
 """
+_FLUX2_DIFFUSERS = """
+transformer_blocks.N.attn.to_q a, transformer_blocks.N.attn.add_k_proj a, single_transformer_blocks.N.attn.to_qkv_mlp_proj a,
+single_transformer_blocks.N.attn.to_out a, transformer_blocks.N.ff.linear_in f, transformer_blocks.N.ff_context.linear_out f,
+double_stream_modulation_img.linear -
+"""
 _ZIMAGE = """
 layers.N.attention.to_q a, layers.N.attention.to_out.N a, layers.N.feed_forward.w1 f, layers.N.feed_forward.w3 f,
 layers.N.adaLN_modulation.N -
@@ -73,13 +78,7 @@ _IDEOGRAM = "layers.N.attention.qkv a, layers.N.attention.o a, layers.N.feed_for
 REAL = [
     *(("qwen-image", trainer, _QWEN) for trainer in ("musubi", "diffusion-pipe", "ai-toolkit", "embedded")),
     *(("flux2", trainer, _FLUX) for trainer in ("musubi", "diffusion-pipe", "ai-toolkit")),
-    (
-        "flux2",
-        "embedded",
-        "transformer_blocks.N.attn.to_q a, transformer_blocks.N.attn.add_k_proj a, single_transformer_blocks.N.attn.to_qkv_mlp_proj a, "
-        "single_transformer_blocks.N.attn.to_out a, transformer_blocks.N.ff.linear_in f, transformer_blocks.N.ff_context.linear_out f, "
-        "double_stream_modulation_img.linear -",
-    ),
+    ("flux2", "embedded", _FLUX2_DIFFUSERS),
     ("flux1", "diffusion-pipe", _FLUX_DIFFUSERS),
     ("flux1", "ai-toolkit", _FLUX_DIFFUSERS),
     ("flux1-kontext", "ai-toolkit", _FLUX_DIFFUSERS),

@@ -67,10 +67,13 @@ _FLUX2 = Arch("flux2", te_qtype="qtype", offload=True, guidance=True, dynamic=Tr
 _KLEIN = replace(_FLUX2, te_qtype="qtype_te", guidance=False)
 _QWEN = Arch("qwen_image", offload=True, backends=True, dynamic=True, extras="Qwen/Qwen-Image")
 _ZIMAGE = Arch("zimage", offload=True, backends=True, assistant=True, extras="Tongyi-MAI/Z-Image-Turbo")
+_TE_PATH = {"text_encoder": "model.model_kwargs.text_encoder_path"}
+_MAGE = Arch("mageflow", offload=True, paths={**_TE_PATH, "vae": "model.model_kwargs.vae_path"})
+_BOOGU = Arch("boogu_image", paths=_TE_PATH)
 _PIXEL = Arch("zimage_l2p", offload=True, extras="Tongyi-MAI/Z-Image-Turbo")
 _CHROMA = Arch("chroma", te_qtype="qtype", low_vram=False, dynamic=True)
 _WAN = Arch("wan21", te_qtype="qtype", offload=True, backends=True)
-_LTX = Arch("ltx2", offload=True, dynamic=True, fps=24, paths={"text_encoder": "model.te_name_or_path"})
+_LTX = Arch("ltx2", offload=True, backends=True, dynamic=True, fps=24, paths={"text_encoder": "model.te_name_or_path"})
 _LTX_PARTS = {
     "transformer": "model.model_kwargs.dit_path",
     "text_encoder": "model.model_kwargs.text_encoder_path",
@@ -150,7 +153,7 @@ ARCHS: dict[tuple[str, str], Arch] = {
     ("krea2", "turbo"): replace(_KREA, native="krea2:turbo"),
     ("krea2", "raw-edit"): replace(_KREA_EDIT, native="krea2:o_edit"),
     ("krea2", "turbo-edit"): replace(_KREA_EDIT, native="krea2:o_edit_turbo"),
-    ("ideogram4", "base"): Arch("ideogram4", offload=True),
+    ("ideogram4", "base"): Arch("ideogram4", offload=True, paths=_TE_PATH),
     ("hidream-o1", "full"): Arch(
         "hidream_o1",
         te_qtype=None,
@@ -158,10 +161,10 @@ ARCHS: dict[tuple[str, str], Arch] = {
         ignore=("lm_head", "patch_embed", "visual"),
         fixed={"network.transformer_only": False, "model.model_kwargs.noise_scale": 8.0, "model.model_kwargs.noise_scale_inference": 8.0},
     ),
-    ("mage-flow", "base"): Arch("mageflow", offload=True),
-    ("mage-flow", "edit"): Arch("mageflow_edit", offload=True, controls=3),
-    ("boogu-image", "base"): Arch("boogu_image"),
-    ("boogu-image", "edit"): Arch("boogu_image_edit", controls=3),
+    ("mage-flow", "base"): _MAGE,
+    ("mage-flow", "edit"): replace(_MAGE, native="mageflow_edit", controls=3),
+    ("boogu-image", "base"): _BOOGU,
+    ("boogu-image", "edit"): replace(_BOOGU, native="boogu_image_edit", controls=3),
     ("nucleus-image", "base"): Arch("nucleus_image", offload=True, ignore=("img_mlp.experts", "img_mlp.gate"), extras="NucleusAI/Nucleus-Image"),
     ("prx-pixel", "t2i"): Arch("prx_pixel"),
     ("wan21", "t2v-14b"): replace(_WAN, native="wan21:14b"),
@@ -180,8 +183,8 @@ ARCHS: dict[tuple[str, str], Arch] = {
     ("ace-step", "1.5-xl"): replace(_ACE, native="ace_step_15_xl"),
 }
 
-I2V_BOUNDARY, T2V_BOUNDARY = 0.9, 0.875
-"""Where the high-noise expert of Wan 2.2 hands over; fixed in wan22_14b_model.py:194 and wan22_14b_i2v_model.py."""
+BOUNDARY = 0.875
+"""Where the high-noise expert of Wan 2.2 hands over, for image-to-video too: fixed in wan22_14b_model.py:194."""
 
 
 def arch_of(family: Family, variant: Variant) -> Arch | None:

@@ -1,0 +1,107 @@
+"""How a run ended, truthfully: its reason, the exit code, the cause and the way out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lorabridge.backends.base import Artifacts, Plan
+from lorabridge.diagnostics import Diagnostic
+from lorabridge.run.cause import cause_of, out_of_memory, read_tail
+from lorabridge.run.delivery import problem_of
+from lorabridge.run.folder import RunFolder
+from lorabridge.run.view import View, where
+
+Reason = Literal["completed", "failed", "untrained", "out of memory", "diverged", "rejected", "interrupted", "stopped"]
+
+EXIT: dict[Reason, int] = {
+    "completed": 0,
+    "failed": 3,
+    "untrained": 3,
+    "out of memory": 4,
+    "diverged": 5,
+    "rejected": 7,
+    "interrupted": 130,
+    "stopped": 130,
+}
+"""The exit code of `lorabridge run`; 6 (stalled) is for the watchdogs."""
+
+_CODES: dict[Reason, str] = {"untrained": "LB703"}
+_FIXES: dict[Reason, str] = {
+    "failed": "the log tells more; `lorabridge check --paths` finds what can be known before",
+    "untrained": "look for what the trainer skipped in its log; often the data or a finished earlier run",
+    "out of memory": "`memory.blocks_to_swap`, `memory.gradient_checkpointing: true`, `model.quantize`, a smaller resolution or batch",
+    "diverged": "lower `optimizer.lr`, set `optimizer.max_grad_norm: 1.0`, prefer bf16 to fp16; earlier checkpoints may be good",
+    "rejected": "do not use this file; look for errors of the last save in the log, and at the free disk space",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The end of a run. `cause` is one sentence, empty when all went well."""
+
+    reason: Reason
+    cause: str = ""
+    stage: str | None = None
+    log: Path | None = None
+
+    @property
+    def code(self) -> int:
+        """The exit code of the program."""
+        return EXIT[self.reason]
+
+    @property
+    def fix(self) -> str:
+        """What to do next, if there is something to do."""
+        return _FIXES.get(self.reason, "")
+
+    def diagnostic(self) -> Diagnostic | None:
+        """The finding to print; None where nothing went wrong."""
+        if self.reason in ("completed", "interrupted", "stopped"):
+            return None
+        why = f"the trainer's own words are in {self.log}" if self.log else ""
+        return Diagnostic(_CODES.get(self.reason, "LB702"), self.cause, None, "error", why, self.fix)
+
+
+@dataclass(frozen=True)
+class StageEnd:
+    """A stage that was started, and its exit code."""
+
+    stage: str
+    code: int | None
+
+
+def judge(folder: RunFolder, plan: Plan, view: View, ends: list[StageEnd], artifacts: Artifacts, interrupted: str = "") -> Verdict:
+    """The verdict on a run that is over. `interrupted` names the signal that asked for the end."""
+    expected = plan.total_steps if plan.total_steps is not None else view.total
+    step = view.step or 0
+    through = len(ends) == len(plan.stages) and all(end.code == 0 for end in ends)
+    whole = through and (expected is None or step >= expected)
+    last = ends[-1].stage if ends else None
+    log = folder.log(last) if last else None
+    if interrupted and not whole:
+        return Verdict("interrupted", f"stopped by {interrupted} at {where(view)}", last, log)
+    if not through:
+        return _failed(folder, view, ends[-1]) if ends else Verdict("failed", "nothing was started")
+    if view.not_finite_at is not None:
+        return Verdict("diverged", f"the loss was not a finite number at step {view.not_finite_at}; what was saved after it is worthless", last, log)
+    finish = next((stage.finish for stage in reversed(view.stages.values()) if stage.finish), "")
+    if finish == "stopped" and not whole:
+        return Verdict("stopped", f"the trainer was asked to stop from outside, at {where(view)}", last, log)
+    # A trainer that says it is through may count otherwise than the plan; one that took no step did not train.
+    if not whole and (finish != "completed" or step == 0):
+        return Verdict("untrained", f"`{last}` ended without an error after {step} of {expected} planned steps", last, log)
+    problem = problem_of(artifacts.checkpoints[-1]) if artifacts.checkpoints else "no LoRA file was written"
+    return Verdict("rejected", f"the result is no LoRA: {problem}", last, log) if problem else Verdict("completed", stage=last, log=log)
+
+
+def _failed(folder: RunFolder, view: View, end: StageEnd) -> Verdict:
+    stage, log = view.stages[end.stage], folder.log(end.stage)
+    lines = read_tail(log)
+    cause = f"`{end.stage}` failed: {cause_of(stage, end.code, lines)}"
+    if stage.out_of_memory or out_of_memory(lines):
+        return Verdict("out of memory", cause, end.stage, log)
+    if view.not_finite_at is not None:
+        return Verdict("diverged", cause, end.stage, log)
+    return Verdict("failed", cause, end.stage, log)
