@@ -15,13 +15,23 @@ from lorabridge.cli.common import format_option, load_config, report, set_option
 @click.option("--backend", "-b", required=True, metavar="NAME", help="musubi, diffusion-pipe, ai-toolkit or embedded.")
 @click.option("--out", "-o", metavar="DIR", help="Folder to write to [default: compiled/NAME-BACKEND beside the config].")
 @click.option("--root", metavar="DIR", help="Folder that relative paths start from [default: the config's folder].")
-@click.option("--seed", type=click.IntRange(1, 2**32 - 1), help="The number that `seed: random` becomes [default: derived from the config].")
+@click.option(
+    "--seed", type=click.IntRange(1, 2**32 - 1), help="The number that `seed: random` becomes [default: derived from the config]."
+)
 @click.option("--stdout", "to_stdout", is_flag=True, help="Print the files instead of writing them.")
 @set_option
 @unsupported_option
 @format_option
 def command(
-    file: str, backend: str, out: str | None, root: str | None, seed: int | None, to_stdout: bool, overrides: tuple[str, ...], unsupported: Any, style: Any
+    file: str,
+    backend: str,
+    out: str | None,
+    root: str | None,
+    seed: int | None,
+    to_stdout: bool,
+    overrides: tuple[str, ...],
+    unsupported: Any,
+    style: Any,
 ) -> int:
     """Write a trainer's own files, a launch script and a translation report.
 
@@ -64,8 +74,17 @@ def _tell(folder: Path, files: Any, plan: Any) -> None:
 
     counts = Counter(note.kind for note in plan.notes)
     click.echo(f"wrote {folder}: {', '.join(item.path for item in files)}")
-    words = {"exact": "said exactly", "rewritten": "rewritten", "refused": "dropped by your leave", "defaulted": "left to the trainer", "added": "added", "native": "native"}
+    words = {
+        "exact": "said exactly",
+        "rewritten": "rewritten",
+        "refused": "dropped by your leave",
+        "defaulted": "left to the trainer",
+        "added": "added",
+        "native": "native",
+    }
     click.echo(", ".join(f"{counts[kind]} {text}" for kind, text in words.items() if counts[kind]) + "; see report.md")
     for note in plan.notes:
         if note.kind == "rewritten":
-            click.echo(f"  {note.path}: {note.value} -> {note.at.partition(':')[2]} {note.native}" + (f" ({note.text})" if note.text else ""))
+            click.echo(
+                f"  {note.path}: {note.value} -> {note.at.partition(':')[2]} {note.native}" + (f" ({note.text})" if note.text else "")
+            )

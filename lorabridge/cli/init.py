@@ -19,7 +19,16 @@ import click
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @click.option("--list", "listed", is_flag=True, help="List the presets.")
 def command(
-    file: str, preset: str, family: str, variant: str, backend: str | None, name: str | None, trigger: str, images: str, force: bool, listed: bool
+    file: str,
+    preset: str,
+    family: str,
+    variant: str,
+    backend: str | None,
+    name: str | None,
+    trigger: str,
+    images: str,
+    force: bool,
+    listed: bool,
 ) -> int:
     """Write a commented config.
 

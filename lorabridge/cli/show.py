@@ -29,5 +29,3 @@ def command(file: str, resolved: bool, origin: bool, overrides: tuple[str, ...])
     for text, source in rows:
         click.echo(f"{text:<{width}}  # {source}" if origin and source else text)
     return 0
-
-

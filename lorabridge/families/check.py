@@ -84,6 +84,7 @@ def _distilled(resolved: Resolved, loaded: Loaded) -> Iterator[Diagnostic]:
     if not variant.distilled or resolved.config.model.training_adapter is not None:
         return
     siblings = [item.name for item in resolved.family.variants if not item.distilled]
+    siblings.sort(key=lambda name: getattr(resolved.family.variant(name), "lora_group", "") != variant.lora_group)
     ways = ([f"set `training_adapter: {variant.adapter}`"] if variant.adapter else []) + (
         [f"train `variant: {siblings[0]}` instead"] if siblings else []
     )
@@ -123,7 +124,7 @@ def _control(resolved: Resolved, loaded: Loaded) -> Iterator[Diagnostic]:
                 "remove `control`, or train an edit variant",
                 f"datasets[{index}].control",
             )
-        if resolved.variant.control and not data.control and data.images is not None and not data.regularization:
+        if resolved.variant.control is True and not data.control and data.images is not None and not data.regularization:
             yield Diagnostic(
                 "LB508",
                 f"{resolved.family.title} ({resolved.variant.name}) edits pictures, but the dataset has no control pictures",

@@ -33,8 +33,11 @@ class Missing:
     names: tuple[str, ...]
 
 
-def resolve(config: Config) -> Resolved | Missing:
-    """Fill in what `auto` and `inherit` leave to the family and to other fields."""
+def resolve(config: Config, trainer: str = "") -> Resolved | Missing:
+    """Fill in what `auto` and `inherit` leave to the family and to other fields.
+
+    With `trainer`, that trainer's own recommendations for the family go before the general ones.
+    """
     family = find_family(config.model.family)
     if family is None:
         return Missing("model.family", config.model.family, tuple(FAMILIES))
@@ -43,14 +46,14 @@ def resolve(config: Config) -> Resolved | Missing:
         return Missing("model.variant", config.model.variant, tuple(v.name for v in family.variants))
     origins: dict[str, str] = {}
     changes: dict[str, Any] = {}
-    for path, value, source in _answers(config, family, variant):
+    for path, value, source in _answers(config, family, variant, trainer):
         changes[path] = value
         origins[path] = source
     filled: Config = _replace(config, {split_path(path): value for path, value in changes.items()})
     return Resolved(filled, family, variant, origins)
 
 
-def _answers(config: Config, family: Family, variant: Variant) -> Iterator[tuple[str, Any, str]]:
+def _answers(config: Config, family: Family, variant: Variant, trainer: str) -> Iterator[tuple[str, Any, str]]:
     yield "model.family", family.name, "the family's table"
     yield "model.variant", variant.name, "the family's first variant"
     dtype = config.model.dtype if config.model.dtype != "auto" else family.dtype
@@ -60,18 +63,17 @@ def _answers(config: Config, family: Family, variant: Variant) -> Iterator[tuple
         yield "train.mixed_precision", "off" if dtype == "fp32" else dtype, "model.dtype"
     if config.save.dtype == "auto":
         yield "save.dtype", dtype, "model.dtype"
-    for source in (variant.defaults, family.defaults):
-        if source is not None:
-            for path, value in source.values.items():
-                if get(config, path) == "auto" and not (source is family.defaults and variant.defaults and path in variant.defaults.values):
-                    yield path, value, source.source
-    yield from _inherited(config, family, variant)
+    recommended = _recommended(family, variant, trainer)
+    for path, (value, source) in recommended.items():
+        if get(config, path) == "auto":
+            yield path, value, source
+    yield from _inherited(config, family, recommended)
 
 
-def _inherited(config: Config, family: Family, variant: Variant) -> Iterator[tuple[str, Any, str]]:
+def _inherited(config: Config, family: Family, recommended: Recommended) -> Iterator[tuple[str, Any, str]]:
     rank = config.adapter.rank
     if rank == "auto":
-        rank = _default(family, variant, "adapter.rank", 16)
+        rank = recommended["adapter.rank"][0]
     if config.adapter.alpha is None:
         yield "adapter.alpha", float(rank), "adapter.rank"
     if config.adapter.conv_rank != "off" and config.adapter.conv_alpha is None:
@@ -103,11 +105,18 @@ def _dataset_answers(config: Config, family: Family) -> Iterator[tuple[str, Any,
                 yield f"{here}.trigger", "" if data.regularization else config.trigger, "trigger"
 
 
-def _default(family: Family, variant: Variant, path: str, otherwise: Any) -> Any:
-    for source in (variant.defaults, family.defaults):
-        if source is not None and path in source.values:
-            return source.values[path]
-    return otherwise
+Recommended = dict[str, tuple[Any, str]]
+"""Value and source by dotted path."""
+
+
+def _recommended(family: Family, variant: Variant, trainer: str) -> Recommended:
+    """What is recommended, the most specific source first."""
+    found: Recommended = {}
+    for source in (variant.defaults, family.trainer_defaults.get(trainer), family.defaults):
+        if source is not None:
+            for path, value in source.values.items():
+                found.setdefault(path, (value, source.source))
+    return found
 
 
 def get(config: Any, path: str) -> Any:

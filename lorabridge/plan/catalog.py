@@ -27,7 +27,10 @@ def overview_lines() -> list[str]:
 
 def family_lines(family: Family) -> list[str]:
     """All that is known about one family."""
-    lines = [f"{family.title} (`family: {family.name}`)", f"  {family.media}, {family.objective}, native resolution {family.resolution}, {family.dtype}"]
+    lines = [
+        f"{family.title} (`family: {family.name}`)",
+        f"  {family.media}, {family.objective}, native resolution {family.resolution}, {family.dtype}",
+    ]
     if family.notes:
         lines.append(f"  {family.notes}")
     lines += ["", "recommended" + f" ({family.defaults.source})"]
@@ -78,7 +81,9 @@ def family_record(family: Family) -> dict[str, Any]:
                 "training_adapter": variant.adapter,
                 "pairs": dict(variant.pairs),
                 "lora_group": variant.lora_group,
-                "needs": {name: [list(option) for option in needs_of(family, variant, name) or ()] for name in trainers_of(family, variant)},
+                "needs": {
+                    name: [list(option) for option in needs_of(family, variant, name) or ()] for name in trainers_of(family, variant)
+                },
             }
             for variant in family.variants
         ],

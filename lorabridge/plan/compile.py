@@ -28,7 +28,7 @@ def compile_config(loaded: Loaded, backend_name: str, site: Site) -> Plan:
     found = list(loaded.diagnostics)
     if loaded.config is None:
         return Plan(backend_name, diagnostics=(*found, *check_families(loaded)))
-    resolved = resolve(loaded.config)
+    resolved = resolve(loaded.config, backend_name)
     if isinstance(resolved, Missing):
         return Plan(backend_name, diagnostics=(*found, unknown(resolved, loaded)))
     found += check_model(resolved, loaded)

@@ -20,7 +20,13 @@ def language_schema() -> Json:
     definitions: dict[str, Json] = {}
     root = _section(Config, definitions)
     root["properties"] = {"extends": _extends(), **root["properties"]}
-    return {"$schema": "http://json-schema.org/draft-07/schema#", "$id": SCHEMA_ID, "title": "lorabridge 1", **root, "definitions": definitions}
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$id": SCHEMA_ID,
+        "title": "lorabridge 1",
+        **root,
+        "definitions": definitions,
+    }
 
 
 def _extends() -> Json:
@@ -33,7 +39,9 @@ def _section(model: type[Section], definitions: dict[str, Json]) -> Json:
     properties = {key: _field(row, definitions) for key, row in rows.items()}
     required = [key for key, row in rows.items() if row.info.is_required()]
     text = (model.__doc__ or "").split("\n\n")[0].strip()
-    return {"type": "object", "description": text, "additionalProperties": False, "properties": properties} | ({"required": required} if required else {})
+    return {"type": "object", "description": text, "additionalProperties": False, "properties": properties} | (
+        {"required": required} if required else {}
+    )
 
 
 def _field(row: FieldRow, definitions: dict[str, Json]) -> Json:

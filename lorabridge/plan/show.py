@@ -75,6 +75,11 @@ def flow(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{flow(key)}: {flow(item)}" for key, item in value.items()) + "}"
     if isinstance(value, str):
-        plain = value and value == value.strip() and not any(c in value for c in "[]{}#:,&*!|>'\"%@`\n\t\\") and not value.startswith(("-", "?"))
+        plain = (
+            value
+            and value == value.strip()
+            and not any(c in value for c in "[]{}#:,&*!|>'\"%@`\n\t\\")
+            and not value.startswith(("-", "?"))
+        )
         return value if plain and isinstance(resolve_scalar(value), str) else json.dumps(value, ensure_ascii=False)
     return str(value) if isinstance(value, Amount) else "null" if value is None else repr(value)

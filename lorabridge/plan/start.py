@@ -43,9 +43,19 @@ def starting_config(
         raise StartError(f"{family.title} has no variant `{variant_name}`; known: {', '.join(v.name for v in family.variants)}")
     context = _context(family, variant, _trainer(family, variant, backend))
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", name or Path(file).stem).strip("-._") or "my-lora"
-    context |= {"file": file, "preset": preset, "preset_doc": known[preset], "name": stem, "trigger": trigger, "images": images, "backend": backend}
+    context |= {
+        "file": file,
+        "preset": preset,
+        "preset_doc": known[preset],
+        "name": stem,
+        "trigger": trigger,
+        "images": images,
+        "backend": backend,
+    }
     loader = jinja2.FileSystemLoader(template_dir())
-    env = jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False)  # noqa: S701
+    env = jinja2.Environment(
+        loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False
+    )  # noqa: S701
     env.filters["flow"] = flow
     return env.get_template("init.yaml.jinja").render(**context, schema=SCHEMA_ID)
 

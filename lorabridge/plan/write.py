@@ -32,7 +32,9 @@ def compiled_files(plan: Plan, loaded: Loaded) -> list[File]:
         *plan.files,
         File("launch.sh", _render("launch.sh.jinja", context)),
         File("stages.json", json.dumps([_stage(stage) for stage in plan.stages], indent=2) + "\n"),
-        File("report.md", _render("report.md.jinja", context | {"groups": _groups(plan.notes), "commit": get_backend(plan.backend).COMMIT})),
+        File(
+            "report.md", _render("report.md.jinja", context | {"groups": _groups(plan.notes), "commit": get_backend(plan.backend).COMMIT})
+        ),
     ]
 
 
@@ -95,6 +97,8 @@ def _render(name: str, context: dict[str, Any]) -> str:
     import jinja2
 
     loader = jinja2.FileSystemLoader(template_dir())
-    env = jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False)  # noqa: S701
+    env = jinja2.Environment(
+        loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False
+    )  # noqa: S701
     env.filters |= {"word": shell_word, "cell": _cell}
     return env.get_template(name).render(**context)

@@ -49,6 +49,7 @@ class Arch:
     shift: float | None = None
     guide: Guide = "cfg_scale"
     negative: str | None = None
+    negatives: bool = True
     step: int = 16
     video: bool = False
     image_to_video: bool = False
@@ -68,7 +69,7 @@ _TWO_TE = {"text_encoder": "text_encoder1", "text_encoder_2": "text_encoder2"}
 HV = Arch(
     "hv_train_network", "cache_latents", "cache_text_encoder_outputs", "networks.lora",
     keys=_TWO, latent_paths=_VAE, text_paths=_TWO_TE, text_fp8="fp8_llm", fp8=frozenset({"fp8"}), swap=38, dtype="key",
-    shift=7.0, guide="guidance_scale", video=True, flash3=True, distilled_guidance=True,
+    shift=7.0, guide="guidance_scale", negatives=False, video=True, flash3=True, distilled_guidance=True,
 )  # fmt: skip
 HV15 = Arch(
     "hv_1_5_train_network", "hv_1_5_cache_latents", "hv_1_5_cache_text_encoder_outputs", "networks.lora_hv_1_5",
@@ -83,12 +84,12 @@ WAN = Arch(
 FRAMEPACK = Arch(
     "fpack_train_network", "fpack_cache_latents", "fpack_cache_text_encoder_outputs", "networks.lora_framepack",
     keys=_TWO | {"image_encoder": "image_encoder"}, latent_paths=_VAE | {"image_encoder": "image_encoder"}, text_paths=_TWO_TE, text_fp8="fp8_llm",
-    swap=38, vae_dtypes=frozenset({"fp16"}), cache_vae_dtype=False, shift=3.0, guide="guidance_scale", video=True, image_to_video=True, flash3=True, distilled_guidance=True,
+    swap=38, vae_dtypes=frozenset({"fp16"}), cache_vae_dtype=False, shift=3.0, guide="guidance_scale", negatives=False, video=True, image_to_video=True, flash3=True, distilled_guidance=True,
 )  # fmt: skip
 KONTEXT = Arch(
     "flux_kontext_train_network", "flux_kontext_cache_latents", "flux_kontext_cache_text_encoder_outputs", "networks.lora_flux",
     keys=_TWO, latent_paths=_VAE, text_paths=_TWO_TE, text_fp8="fp8_t5", text_fp8_train=False, swap=34, dtype="mixed-or-bf16", cache_vae_dtype=False,
-    resolution_shift="flux_shift", sampling="flux_shift", guide="guidance_scale", flash3=True, shared_excludes=FLUX_EXCLUDES,
+    resolution_shift="flux_shift", sampling="flux_shift", guide="guidance_scale", negatives=False, flash3=True, shared_excludes=FLUX_EXCLUDES,
 )  # fmt: skip
 FLUX2 = Arch(
     "flux_2_train_network", "flux_2_cache_latents", "flux_2_cache_text_encoder_outputs", "networks.lora_flux_2",
@@ -103,7 +104,7 @@ KANDINSKY = Arch(
     "kandinsky5_train_network", "kandinsky5_cache_latents", "kandinsky5_cache_text_encoder_outputs", "networks.lora_kandinsky", generic=False,
     keys={"transformer": "dit", "vae": "vae", "text_encoder": "text_encoder_qwen", "text_encoder_2": "text_encoder_clip"}, latent_paths=_VAE,
     text_paths={"text_encoder": "text_encoder_qwen", "text_encoder_2": "text_encoder_clip"}, fp8=frozenset({"fp8-scaled"}), dtype="mixed-or-fp16",
-    shift=5.0, guide="guidance_scale", video=True, flash3=True, keeps_includes=True,
+    shift=5.0, guide="guidance_scale", negative=" ", video=True, flash3=True, keeps_includes=True,
 )  # fmt: skip
 ZIMAGE = Arch(
     "zimage_train_network", "zimage_cache_latents", "zimage_cache_text_encoder_outputs", "networks.lora_zimage",
@@ -112,7 +113,7 @@ ZIMAGE = Arch(
 HIDREAM = Arch(
     "hidream_o1_train_network", "hidream_o1_cache_pixel", "hidream_o1_cache_text_encoder_outputs", "networks.lora_hidream_o1", generic=False,
     keys={"transformer": "dit"}, flags={"model_type": "full", "task": "t2i"}, text_flags=("--model_type", "full"), fp8=frozenset({"fp8-scaled"}),
-    vae_dtypes=frozenset(), cache_vae_dtype=False, weighting=False, sampling="uniform", guide="guidance_scale", step=32, flash3=True,
+    vae_dtypes=frozenset(), cache_vae_dtype=False, weighting=False, sampling="uniform", guide="guidance_scale", negatives=False, step=32, flash3=True,
 )  # fmt: skip
 IDEOGRAM = Arch(
     "ideogram4_train_network", "ideogram4_cache_latents", "ideogram4_cache_text_encoder_outputs", "networks.lora_ideogram4", generic=False,

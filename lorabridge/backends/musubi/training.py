@@ -1,17 +1,13 @@
-"""The training itself: length, seed, saves, adapter, optimizer, schedule, noise, logging."""
+"""The training itself: length, seed, saves, optimizer, schedule, logging."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
-import re
 from typing import Any
 
 from lorabridge.backends.engine import Lowering
-from lorabridge.backends.musubi.archs import Arch
-from lorabridge.backends.musubi.model import boundary, local_path, trained_experts
-from lorabridge.config.amounts import Amount
+from lorabridge.backends.musubi.model import local_path
 
 OPTIMIZERS = {
     "adamw8bit": "adamw8bit",
@@ -49,8 +45,6 @@ SCHEDULES = {
     "rex": "rex",
 }
 
-SAMPLINGS = {"uniform": "uniform", "sigmoid": "sigmoid", "shift": "shift", "sigma": "sigma", "logsnr": "logsnr"}
-WEIGHTINGS = {"none": "none", "sigma-sqrt": "sigma_sqrt", "cosmap": "cosmap", "mode": "mode", "logit-normal": "logit_normal"}
 
 
 def processes(low: Lowering) -> int:
@@ -131,83 +125,6 @@ def resume(low: Lowering) -> None:
         native = local_path(low, "adapter.init_from", init)
         low.put("train:network_weights", native, "adapter.init_from")
         low.note("exact", "adapter.init_from", init, "train:network_weights", native)
-
-
-def adapter(low: Lowering, arch: Arch) -> None:
-    """The network module and its arguments."""
-    kind = low.config.adapter.type
-    module = arch.network if kind == "lora" else f"networks.{kind}"
-    if kind == "dora":
-        low.refuse("adapter.type", kind, "it has LoRA, LoHa and LoKr", "write `type: lora`")
-    elif kind != "lora" and not arch.generic:
-        low.problem("LB307", "adapter.type", f"`{kind}` does not know the layers of {low.family.title}", "it stops after the model is loaded (networks/network_arch.py:10)", "write `type: lora`")
-    low.put("train:network_module", module, "adapter.type")
-    low.note("exact", "adapter.type", kind, "train:network_module", module)
-    arguments = _network_args(low, kind) + _targets(low, arch)
-    if arguments:
-        low.put("train:network_args", arguments, "adapter")
-
-
-def _network_args(low: Lowering, kind: str) -> list[str]:
-    config, found = low.config.adapter, []
-
-    def say(path: str, value: Any, text: str) -> None:
-        found.append(text)
-        low.note("exact", path, value, "train:network_args", text)
-
-    if config.conv_rank != "off":
-        if kind != "lora":
-            low.refuse("adapter.conv_rank", config.conv_rank, f"its {kind} has linear layers only", "remove it")
-        say("adapter.conv_rank", config.conv_rank, f"conv_dim={config.conv_rank}")
-        say("adapter.conv_alpha", config.conv_alpha, f"conv_alpha={number(config.conv_alpha or float(config.conv_rank))}")
-    for key in ("rank_dropout", "module_dropout"):
-        value = getattr(config, key)
-        if value != "off":
-            say(f"adapter.{key}", value, f"{key}={number(value)}")
-    if config.factor != "auto":
-        if kind != "lokr":
-            low.refuse("adapter.factor", config.factor, f"`type: {kind}` has no factor", "remove it")
-        say("adapter.factor", config.factor, f"factor={config.factor}")
-    if low.config.optimizer.lora_plus_ratio != "off":
-        ratio = low.config.optimizer.lora_plus_ratio
-        say("optimizer.lora_plus_ratio", ratio, f"loraplus_lr_ratio={number(ratio)}")
-    return found
-
-
-def number(value: float) -> str:
-    """A number as an argument: `4` and not `4.0`."""
-    return str(int(value)) if value == int(value) else repr(float(value))
-
-
-def _targets(low: Lowering, arch: Arch) -> list[str]:
-    """Excluding all other names keeps the trainer's default exclusions; its include patterns only bring names back (lora.py:640)."""
-    targets = low.config.adapter.targets
-    modules = low.family.modules("musubi")
-    groups = {"auto": (), "attention": modules.attention, "all": modules.attention + modules.feed_forward}
-    wanted = groups[targets.layers]
-    if targets.layers != "auto" and not wanted:
-        low.refuse("adapter.targets.layers", targets.layers, f"the layer names of {low.family.title} are not known", "name them in `include`")
-    patterns = [only(names) for names in (list(wanted), targets.include) if names]
-    patterns += [never(targets.exclude)] if targets.exclude else []
-    if not patterns:
-        return []
-    if any("=" in name for name in (*targets.include, *targets.exclude)):
-        low.refuse("adapter.targets", targets.include + targets.exclude, "an argument cannot hold `=` (TB:1563)", "leave it out of the pattern")
-    text = f"exclude_patterns={[*patterns, *arch.shared_excludes]!r}"
-    for key in ("layers", "include", "exclude"):
-        if getattr(targets, key) not in ("auto", []):
-            low.note("rewritten", f"adapter.targets.{key}", getattr(targets, key), "train:network_args", text, "said by what is left out")
-    return [text, "include_patterns=[]"] if arch.keeps_includes else [text]
-
-
-def only(names: list[str]) -> str:
-    """A pattern for every name that holds none of `names`."""
-    return f"(?!.*(?:{'|'.join(map(re.escape, names))})).*"
-
-
-def never(names: list[str]) -> str:
-    """A pattern for every name that holds one of `names`."""
-    return f".*(?:{'|'.join(map(re.escape, names))}).*"
 
 
 def optimizer(low: Lowering) -> None:
@@ -331,121 +248,6 @@ def _schedule_shape(low: Lowering, native: str) -> None:
             low.refuse(path, value, f"`type: {plan.type}` does not use it there", "remove it, or choose a schedule that does")
 
 
-def noise(low: Lowering, arch: Arch) -> None:
-    """The distribution of timesteps and the weight of each."""
-    config = low.config.noise
-    sampling = _sampling(low, arch)
-    low.put("train:timestep_sampling", sampling, "noise.timestep_sampling")
-    if config.timestep_sampling == "logit-normal":
-        _logit_normal(low)
-    else:
-        _shapes(low, sampling)
-    _weighting(low, arch, sampling)
-    _range(low)
-
-
-def _sampling(low: Lowering, arch: Arch) -> str:
-    wanted, path = low.config.noise.timestep_sampling, "noise.timestep_sampling"
-    if wanted == "auto":
-        low.note("exact", path, wanted, f"train:{path}", arch.sampling, "what the trainer's documentation recommends")
-        return arch.sampling
-    if wanted == "logit-normal":
-        low.note("rewritten", path, wanted, "train:timestep_sampling", "shift", "sigmoid(std·x), shifted by exp(mean), is the same distribution")
-        return "shift"
-    native = arch.resolution_shift if wanted == "resolution-shift" else SAMPLINGS.get(wanted, "")
-    if not native:
-        low.refuse(path, wanted, f"it has no such distribution for {low.family.title}", "write `timestep_sampling: shift` with a `shift`")
-        return arch.sampling
-    low.note("exact", path, wanted, "train:timestep_sampling", native)
-    return native
-
-
-def _logit_normal(low: Lowering) -> None:
-    config = low.config.noise
-    shift = math.exp(config.logit_mean)
-    low.put("train:discrete_flow_shift", shift, "noise.logit_mean")
-    low.put("train:sigmoid_scale", config.logit_std, "noise.logit_std")
-    low.note("rewritten", "noise.logit_mean", config.logit_mean, "train:discrete_flow_shift", shift)
-    low.note("rewritten", "noise.logit_std", config.logit_std, "train:sigmoid_scale", config.logit_std)
-    _unused(low, "noise.shift", "noise.sigmoid_scale")
-
-
-def _shapes(low: Lowering, sampling: str) -> None:
-    config = low.config.noise
-    if sampling == "shift":
-        shift = 1.0 if isinstance(config.shift, str) else config.shift
-        low.put("train:discrete_flow_shift", shift, "noise.shift")
-        low.note("exact", "noise.shift", config.shift, "train:discrete_flow_shift", shift)
-    else:
-        _unused(low, "noise.shift")
-    if sampling == "sigmoid" or (sampling.endswith("shift") and sampling != "ideogram4_shift"):
-        low.put("train:sigmoid_scale", config.sigmoid_scale, "noise.sigmoid_scale")
-        low.note("exact", "noise.sigmoid_scale", config.sigmoid_scale, "train:sigmoid_scale", config.sigmoid_scale)
-    else:
-        _unused(low, "noise.sigmoid_scale")
-    if sampling == "logsnr":
-        low.put("train:logit_mean", config.logit_mean, "noise.logit_mean")
-        low.put("train:logit_std", config.logit_std, "noise.logit_std")
-        low.note("exact", "noise.logit_mean", config.logit_mean, "train:logit_mean", config.logit_mean, "the mean of the log signal-to-noise ratio")
-        low.note("exact", "noise.logit_std", config.logit_std, "train:logit_std", config.logit_std)
-    elif sampling != "sigma" or config.weighting != "logit-normal":
-        _unused(low, "noise.logit_mean", "noise.logit_std")
-
-
-def _unused(low: Lowering, *paths: str) -> None:
-    config = low.config.noise
-    plain = {"noise.sigmoid_scale": 1.0, "noise.logit_mean": 0.0, "noise.logit_std": 1.0, "noise.mode_scale": 1.29}
-    for path in paths:
-        value = getattr(config, path.removeprefix("noise."))
-        if low.wrote(path) and value != plain.get(path, "auto"):
-            low.refuse(path, value, f"with `timestep_sampling: {config.timestep_sampling}` and `weighting: {config.weighting}` nothing reads it there", "remove it")
-
-
-def _weighting(low: Lowering, arch: Arch, sampling: str) -> None:
-    config, path = low.config.noise, "noise.weighting"
-    native = WEIGHTINGS.get(config.weighting)
-    if native is None:
-        low.refuse(path, config.weighting, "it has no such weighting", "known there: none, sigma-sqrt, cosmap, and mode and logit-normal with `timestep_sampling: sigma`")
-        native = "none"
-    elif not arch.weighting and native != "none":
-        low.problem("LB307", path, f"{low.family.title} takes `weighting: none` only", "the trainer stops at once", "write `weighting: none`")
-    density = native in ("mode", "logit_normal")
-    if density and sampling != "sigma":
-        low.problem("LB307", path, f"`weighting: {config.weighting}` does nothing with `timestep_sampling: {config.timestep_sampling}`", "there it is a way to draw timesteps, used by `sigma` sampling only (TB:690)", "write `timestep_sampling: sigma`, or `weighting: none`")
-    low.put("train:weighting_scheme", native, path)
-    low.note("rewritten" if density else "exact", path, config.weighting, "train:weighting_scheme", native, "drawn more often instead of weighted more" if density else "")
-    if native == "mode":
-        low.put("train:mode_scale", config.mode_scale, "noise.mode_scale")
-        low.note("exact", "noise.mode_scale", config.mode_scale, "train:mode_scale", config.mode_scale)
-    else:
-        _unused(low, "noise.mode_scale")
-    if native == "logit_normal" and sampling == "sigma":
-        # Index 0 of its schedule is pure noise: a positive mean means less noise (timesteps.py:46).
-        low.put("train:logit_mean", -config.logit_mean + 0.0, "noise.logit_mean")
-        low.put("train:logit_std", config.logit_std, "noise.logit_std")
-        low.note("rewritten", "noise.logit_mean", config.logit_mean, "train:logit_mean", -config.logit_mean + 0.0, "the sign is the other way round there")
-        low.note("exact", "noise.logit_std", config.logit_std, "train:logit_std", config.logit_std)
-
-
-def _range(low: Lowering) -> None:
-    config, which = low.config.noise, trained_experts(low)
-    least, most = config.min_timestep, config.max_timestep
-    edge = round(boundary(low) * 1000) if which in ("high-noise", "low-noise") else None
-    if edge is not None:
-        least, most = (max(least, edge), most) if which == "high-noise" else (least, min(most, edge))
-    if least >= most:
-        low.problem("LB206", "noise.min_timestep", f"no timestep of the {which} expert lies between {config.min_timestep} and {config.max_timestep}", "it is trained on its own range only", "widen the range")
-    source = "model.experts.train" if edge is not None else "noise"
-    if least > 0:
-        low.put("train:min_timestep", least, source if edge else "noise.min_timestep")
-    if most < 1000:
-        low.put("train:max_timestep", most, source if edge else "noise.max_timestep")
-    for key in ("min_timestep", "max_timestep"):
-        low.note("exact", f"noise.{key}", getattr(config, key), f"train:{key}", low.documents["train"].get(key, "left out"))
-    if least > 0 or most < 1000:
-        low.add("train:preserve_distribution_shape", True, "so that the range cuts the distribution of timesteps instead of squeezing it (advanced_config.md:683)")
-
-
 def logging(low: Lowering) -> None:
     """Trackers. An empty `logging_dir` would log to the root of the disk, an empty `log_with` crash."""
     config = low.config.logging
@@ -471,8 +273,3 @@ def logging(low: Lowering) -> None:
         if value:
             low.put(f"train:{option}", value, f"logging.wandb.{key}")
             low.note("exact", f"logging.wandb.{key}", value, f"train:{option}", value)
-
-
-def steps_or_epochs(amount: Amount, stem: str) -> tuple[str, int]:
-    """The native key and number of `every`."""
-    return f"train:{stem}_{amount.unit}", int(amount.value)

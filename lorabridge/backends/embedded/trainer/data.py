@@ -114,6 +114,7 @@ def _items(picture: Path, dataset: Dataset, class_word: str | None, granularity:
         raise DataError(f"{picture}: cannot be read as a picture: {error}") from None
     text = _caption_text(picture, dataset, emit)
     captions = caption_variants(text, dataset, str(picture.name))
+    mask = _mask_of(picture, dataset, emit)
     class_caption = None
     if class_word is not None and dataset.trigger and not dataset.regularization:
         class_caption = captions[0].replace(dataset.trigger, class_word)
@@ -127,7 +128,7 @@ def _items(picture: Path, dataset: Dataset, class_word: str | None, granularity:
             class_caption=class_caption,
             dropout=dataset.caption_dropout,
             flip=dataset.flip,
-            mask=_mask_of(picture, dataset, emit),
+            mask=mask,
             mask_background=dataset.mask_background,
             weight=dataset.weight,
             repeats=dataset.repeats,

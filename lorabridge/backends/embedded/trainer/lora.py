@@ -21,7 +21,7 @@ from peft.tuners.lora import LoraLayer
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils import get_peft_model_state_dict
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialize
 
 from .errors import TrainerError
 from .families import Family
@@ -57,7 +57,8 @@ def target_modules(family: Family, denoiser: torch.nn.Module, spec: Adapter) -> 
         conv = _match(conv, include, exclude)
     else:
         include = [*family.attention, *(family.feed_forward if spec.targets == "all" else ())]
-        exclude = []
+        last = len(getattr(denoiser, "transformer_blocks", ())) - 1
+        exclude = [pattern.format(last=last) for pattern in family.dead]
     linear = _match(linear, include, exclude)
     if not linear and not conv:
         raise TrainerError(f"adapter.targets: no module of {type(denoiser).__name__} matches")
@@ -207,11 +208,19 @@ def save(family: Family, pipe: Any, denoiser: Any, path: Path, *, dtype: Dtype, 
             with safe_open(Path(folder) / "lora.safetensors", framework="pt") as opened:
                 header = {**(opened.metadata() or {}), **metadata}
                 tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-            save_file(tensors, target, metadata=header)
+            target.write_bytes(_stable(serialize(tensors, metadata=header)))
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         write_atomic(path, write)
+
+
+def _stable(content: bytes) -> bytes:
+    """The same safetensors file with its header in a fixed order; the library shuffles the metadata."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + content[8 + length :]
 
 
 def read_metadata(path: Path) -> dict[str, Any]:

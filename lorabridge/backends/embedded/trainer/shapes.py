@@ -110,7 +110,7 @@ def write_dataset(folder: Path, shape: str = "star", count: int = 8, side: int =
     colors, backgrounds = tuple(COLORS), tuple(BACKGROUNDS)
     written = []
     for index in range(count):
-        scene = random_scene(rng, (shape,))._replace(color=colors[index % len(colors)], background=backgrounds[index % len(backgrounds)])
+        scene = random_scene(rng, (shape,))._replace(color=colors[index % len(colors)], background=backgrounds[(index + index // 3) % len(backgrounds)])
         path = folder / f"{index:02d}.png"
         draw(scene, side).save(path)
         path.with_suffix(".txt").write_text(scene.caption + "\n", encoding="utf-8")

@@ -50,6 +50,7 @@ class Family(Protocol):
     text_parts: tuple[str, ...]  # components that only prompts need
     attention: tuple[str, ...]  # module name patterns
     feed_forward: tuple[str, ...]
+    dead: tuple[str, ...]  # those of the above that reach no output; {last} is the last block
 
     def granularity(self, pipe: Any) -> int:
         """Pixels that both sides must be a multiple of."""
@@ -88,6 +89,7 @@ class FlowMixin:
     name: str
     denoiser = "transformer"
     text_parts: tuple[str, ...] = ("text_encoder", "tokenizer")
+    dead: tuple[str, ...] = ()
 
     def mix(self, pipe: Any, latents: torch.Tensor, noise: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
         """(1 - t) x + t n."""

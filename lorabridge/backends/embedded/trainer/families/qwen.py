@@ -25,6 +25,12 @@ class QwenImage(FlowMixin):
         "*.attn.to_add_out",
     )
     feed_forward: tuple[str, ...] = ("*.img_mlp.net.*", "*.txt_mlp.net.*")
+    # nothing reads the text stream after the last block: a LoRA there would stay zero for ever
+    dead: tuple[str, ...] = (
+        "transformer_blocks.{last}.attn.add_q_proj",
+        "transformer_blocks.{last}.attn.to_add_out",
+        "transformer_blocks.{last}.txt_mlp.*",
+    )
 
     def granularity(self, pipe: Any) -> int:
         """Autoencoder factor times the patch of two."""

@@ -19,6 +19,7 @@ class Sdxl:
     denoiser = "unet"
     text_parts: tuple[str, ...] = ("text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2")
     attention: tuple[str, ...] = ("*.attn1.to_?", "*.attn1.to_out.0", "*.attn2.to_?", "*.attn2.to_out.0")
+    dead: tuple[str, ...] = ()
     feed_forward: tuple[str, ...] = ("*.ff.net.0.proj", "*.ff.net.2", "*.proj_in", "*.proj_out")
 
     def granularity(self, pipe: Any) -> int:
