@@ -61,7 +61,7 @@ class Row:
     def spell(self, value: Any) -> Any:
         """The native value, `OMIT`, or `Cannot`."""
         if self.cannot is not None:
-            return OMIT if value in self.neutral else self.cannot
+            return OMIT if value is None or value in self.neutral else self.cannot
         for word, spelled in self.words.items():
             if word == value and type(word) is type(value):
                 return spelled
@@ -200,7 +200,8 @@ class Site:
 
     `root`: absolute folder that relative paths of the config start from. `output`: absolute folder for
     results; None puts `output.dir` below root. `unsupported`: severity of what a trainer cannot
-    say. `seed`: the number that a random seed becomes. `source`: file name for headers.
+    say. `seed`: the number that a random seed becomes. `source`: file name for headers. `files`: absolute
+    folder of the compiled files, for files that name each other; None means `compiled/NAME-BACKEND` below root.
     """
 
     root: str
@@ -208,6 +209,7 @@ class Site:
     unsupported: Literal["error", "warn"] = "error"
     seed: int | None = None
     source: str = "config.yaml"
+    files: str | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from lorabridge.config.base import Section
 from lorabridge.config.document import resolve_scalar
 from lorabridge.config.fields import rows_of
 from lorabridge.config.load import Loaded
-from lorabridge.config.paths import KeyPath, show, split_path
+from lorabridge.config.paths import KeyPath, split_path
 from lorabridge.families.resolve import Missing, resolve
 
 Line = tuple[str, str]
@@ -62,7 +62,7 @@ def _origin(path: KeyPath, loaded: Loaded, origins: dict[KeyPath, str]) -> str:
     place = loaded.places.get(path)
     if place is not None:
         where = f"{place.value.file}:{place.value.line}:{place.value.column}" if not place.value.file.startswith("--set") else "--set"
-        return f"{where}, {json.dumps(reading.raw)} means {reading.meaning}" if reading else where
+        return f"{where}, {json.dumps(reading.raw)} means {reading.meaning}" if reading else f"{where}, {origins[path]}" if path in origins else where
     return origins.get(path, "default")
 
 

@@ -55,7 +55,7 @@ def starting_config(
     loader = jinja2.FileSystemLoader(template_dir())
     env = jinja2.Environment(
         loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False
-    )  # noqa: S701
+    )
     env.filters["flow"] = flow
     return env.get_template("init.yaml.jinja").render(**context, schema=SCHEMA_ID)
 

@@ -99,6 +99,6 @@ def _render(name: str, context: dict[str, Any]) -> str:
     loader = jinja2.FileSystemLoader(template_dir())
     env = jinja2.Environment(
         loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False
-    )  # noqa: S701
+    )
     env.filters |= {"word": shell_word, "cell": _cell}
     return env.get_template(name).render(**context)

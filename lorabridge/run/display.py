@@ -114,9 +114,9 @@ class Plain:
             case "stage":
                 self._line(f"stage {record['stage']}: {'done' if record.get('code') == 0 else 'failed'} after {duration(record.get('seconds'))}")
             case "save" | "state" | "sample":
-                self._line(f"{record['event']} {latest([record])}")
+                self._line(f"{record['event']} {clean(latest([record]))}")
             case "warning" | "error":
-                self._line(f"{record['event']}: {record.get('text', '')}")
+                self._line(f"{record['event']}: {clean(str(record.get('text', '')))}")
 
     def _progress(self, record: Record, view: View) -> None:
         step, total = record.get("step"), record.get("total") or (view.total if record["event"] == "progress" else None)
@@ -158,3 +158,8 @@ def numbers(view: View) -> list[str]:
     if view.eta is not None and view.step != view.total:
         parts.append(f"about {duration(view.eta)} left")
     return parts
+
+
+def clean(text: str) -> str:
+    """A trainer's text without what could steer the terminal."""
+    return "".join(char if char.isprintable() else " " for char in text)

@@ -13,7 +13,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from lorabridge.run.display import numbers
+from lorabridge.run.display import clean, numbers
 from lorabridge.run.record import Record
 from lorabridge.run.view import StageView, View, duration, latest
 
@@ -35,7 +35,7 @@ class Live:
         """Warnings and errors stay above the screen; all else is drawn."""
         if record["event"] in ("warning", "error"):
             color = "yellow" if record["event"] == "warning" else "red"
-            self._console.print(f"[{color}]{record['event']}[/]: {escape(_clean(str(record.get('text', ''))))}", soft_wrap=True)
+            self._console.print(f"[{color}]{record['event']}[/]: {escape(clean(str(record.get('text', ''))))}", soft_wrap=True)
         self._draw(view, at_once=record["event"] in ("stage", "end"))
 
     def tick(self, view: View) -> None:
@@ -63,7 +63,7 @@ class Live:
         for label, records in (("saved", view.saves), ("sample", view.samples)):
             if records:
                 step = f" (step {records[-1]['step']})" if "step" in records[-1] else ""
-                lines.append(Text(f"  {label} {_clean(latest(records))}{step}", style="dim"))
+                lines.append(Text(f"  {label} {clean(latest(records))}{step}", style="dim"))
         if view.warnings:
             lines.append(Text(f"  {len(view.warnings)} warning{'s' if len(view.warnings) > 1 else ''}", style="yellow"))
         return Group(*lines)
@@ -91,7 +91,3 @@ def _time(stage: StageView, view: View) -> str:
     if stage.started is None:
         return ""
     return duration(((stage.ended or view.now) - stage.started) / 1000)
-
-
-def _clean(text: str) -> str:
-    return "".join(char if char.isprintable() else " " for char in text)

@@ -94,6 +94,10 @@ class View:
             case "warning" | "error":
                 self._trouble(stage, record)
 
+    def pass_time(self, now: int) -> None:
+        """It is `now`, in Unix milliseconds, and nothing was said."""
+        self.now = max(self.now, now)
+
     def _run(self, record: Record) -> None:
         match record["event"]:
             case "start":

@@ -151,10 +151,9 @@ def _top(out: Lowering, document: str, base: str, items: Sequence[Dataset], tabl
         if first is not None:
             path = "resolution" if key == "resolutions" else "aspect"
             out.put(f"{document}:{key}", first, f"{base}[0].{path}")
-    if not all("size_buckets" in table for table in tables):
-        out.put(f"{document}:skip_empty_caption", True, f"{base}[0].captions.default")
-    else:
-        out.put(f"{document}:skip_empty_caption", True)
+    if all("size_buckets" in table for table in tables):
+        out.put(f"{document}:size_buckets", tables[0]["size_buckets"], f"{base}[0].resolution")
+    out.put(f"{document}:skip_empty_caption", True)
     out.note("added", "", "", f"{document}:skip_empty_caption", True, "a picture without a caption file is left out, with a warning in the log")
     out.put(f"{document}:directory", tables, base)
 

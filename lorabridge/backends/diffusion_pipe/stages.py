@@ -49,17 +49,17 @@ def _include(chosen: list[int]) -> str:
 def train_stage(out: Lowering, chosen: list[int], many: bool, extra: Mapping[str, Any]) -> Stage:
     """The command. `--num_gpus` would drop CUDA_VISIBLE_DEVICES in silence, so it is never used."""
     picked = out.config.hardware.gpus
-    env = {"NCCL_P2P_DISABLE": "1", "NCCL_IB_DISABLE": "1"} if len(chosen) > 1 else {}
+    env = _environment(out)
     if not picked:
         env["CUDA_VISIBLE_DEVICES"] = ",".join(str(index) for index in chosen)
-    env |= _environment(out)
     launcher = ["{bin}/deepspeed", *(["--include", _include(chosen)] if picked else [])]
     argv = [*launcher, "train.py", "--deepspeed", "--config", "{files}/main.toml", *_flags(out, many), *_extra(extra)]
-    return Stage("train", tuple(argv), env, "{home}", makes=(out.documents["main"]["output_dir"],) if "output_dir" in out.documents["main"] else (), title="cache and train")
+    return Stage("train", tuple(argv), env, "{home}", makes=(out.documents["main"]["output_dir"],), title="cache and train")
 
 
 def _environment(out: Lowering) -> dict[str, str]:
-    want, env = out.config.hardware, {}
+    want = out.config.hardware
+    env: dict[str, str] = {}
     if want.timeout != "auto":
         env[MINUTES] = str(int(want.timeout.value))
         out.note("exact", "hardware.timeout", want.timeout, MINUTES, env[MINUTES])

@@ -31,7 +31,6 @@ def _row(path: str, at: str, words: dict[Any, Any], evidence: str, note: str = "
     return Row(path, at, words=words, evidence=evidence, note=note, exact=exact)
 
 
-_KERNEL = {"auto": OMIT, "sdpa": OMIT, "flash": OMIT, "flash3": OMIT, "xformers": OMIT}
 _EPSILON = "it trains flow-matching models only"
 _CAPTION = "captions are read from their files as they are"
 _NO_MASK = "it has no masks"
@@ -55,8 +54,6 @@ ROWS: tuple[Row, ...] = (
     same("memory.blocks_to_swap", "train:blocks_to_swap", evidence="TB:1494", off=OMIT),
     cannot("memory.layer_offload", "it swaps whole blocks", fix="use `memory.blocks_to_swap`"),
     cannot("memory.low_vram", "it has no such mode", fix="use `memory.blocks_to_swap` and `model.quantize`"),
-    Row("memory.attention", "train:sdpa", words=_KERNEL | {"auto": True, "sdpa": True, "sage": Cannot("SageAttention has no backward pass (TB:1400)", "write `attention: sdpa`")},
-        evidence="TB:1501-1515: with none set it fails before the DiT is loaded"),
     flag("memory.split_attention", "train:split_attn", evidence="PC:70"),
     flag("memory.compile", "train:compile", evidence="TB:1709"),
     choice("save.dtype", "train:save_precision", {"bf16": "bf16", "fp16": "fp16", "fp32": "fp32", "auto": OMIT}, evidence="train_utils.py:188: unset is fp32"),
@@ -151,6 +148,7 @@ HANDLED: dict[str, str] = {
     "noise.max_timestep": "`max_timestep`, left out at 1000",
     "noise.weighting": "`weighting_scheme`",
     "noise.mode_scale": "`mode_scale`",
+    "memory.attention": "`sdpa`, `flash_attn`, `flash3` or `xformers`; one is always written, none would stop the run",
     "cache.latents.to": "disk only",
     "cache.latents.batch_size": "`--batch_size` of the script that caches latents",
     "cache.latents.workers": "`--num_workers` of that script; 0 crashes it and is written 1, one thread",

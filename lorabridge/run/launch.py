@@ -1,0 +1,210 @@
+"""Runs the stages of a job one after the other: bytes to the log, events to the record, a verdict at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lorabridge.backends.base import Artifacts, Backend, Installation, Plan, Stage
+from lorabridge.backends.events import Event, LogParser
+from lorabridge.families.resolve import Resolved
+from lorabridge.run.display import Display
+from lorabridge.run.folder import RunFolder
+from lorabridge.run.process import Interrupt, Patience, Process
+from lorabridge.run.record import EventLog
+from lorabridge.run.redact import Redactor, secrets_in
+from lorabridge.run.report import write_curve, write_report
+from lorabridge.run.verdict import StageEnd, Verdict, judge
+from lorabridge.run.view import View
+
+_TICK = 0.1
+_PLACEHOLDER = re.compile(r"\{(python|home|files|bin)\}")
+_KEPT_AT_ONCE = ("save", "state", "stage", "start", "end")
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that a run needs, decided. `environ` is what the stages inherit."""
+
+    folder: RunFolder
+    plan: Plan
+    backend: Backend
+    installation: Installation
+    resolved: Resolved
+    environ: Mapping[str, str]
+    patience: Patience = field(default_factory=Patience)
+
+
+class Recorder:
+    """The one way of an event: to the log, into the view, onto the display."""
+
+    def __init__(self, log: EventLog, view: View, display: Display) -> None:
+        self._log = log
+        self.view = view
+        self._display = display
+
+    def tell(self, stage: str | None, event: Mapping[str, Any]) -> None:
+        """Record one event."""
+        record = self._log.write(stage, event)
+        if record["event"] in _KEPT_AT_ONCE:
+            self._log.sync()
+        self.view.feed(record)
+        self._display.show(record, self.view)
+
+    def tick(self) -> None:
+        """A moment has passed without an event."""
+        self.view.pass_time(round(time.time() * 1000))
+        self._display.tick(self.view)
+
+
+def launch(job: Job, display: Display) -> Verdict:
+    """Run the job to its end, whatever the end. No process of it is left when this returns."""
+    view = View()
+    with Interrupt() as interrupt, EventLog(job.folder.events) as log:
+        recorder = Recorder(log, view, display)
+        try:
+            recorder.tell(None, _start(job))
+            ends = _stages(job, recorder, interrupt)
+            verdict = judge(job.folder, job.plan, view, ends, artifacts_of(job), interrupt.name)
+        except OSError as error:
+            verdict = Verdict("failed", f"lorabridge could not go on: {error}", view.current)
+        try:
+            recorder.tell(None, {"event": "end", "reason": verdict.reason, "code": verdict.code, "cause": verdict.cause, "step": view.step})
+        finally:
+            display.close()
+        with contextlib.suppress(OSError):  # the verdict stands, with or without its page
+            write_report(job.folder, job.plan, job.installation, job.resolved, view, artifacts_of(job), verdict)
+    return verdict
+
+
+def draw(folder: RunFolder, view: View) -> None:
+    """Draw the learning curve; a training goes on without it."""
+    with contextlib.suppress(OSError):
+        write_curve(folder, view)
+
+
+def artifacts_of(job: Job) -> Artifacts:
+    """What the trainer left, as its backend knows it."""
+    return job.backend.artifacts(job.folder.output, job.resolved.config.name)
+
+
+def _start(job: Job) -> dict[str, Any]:
+    stages = [{"name": stage.name, "title": stage.title} for stage in job.plan.stages]
+    return {"event": "start", "name": job.resolved.config.name, "backend": job.plan.backend, "total": job.plan.total_steps, "stages": stages}
+
+
+def _stages(job: Job, recorder: Recorder, interrupt: Interrupt) -> list[StageEnd]:
+    ends: list[StageEnd] = []
+    for stage in job.plan.stages:
+        if interrupt.count:
+            break
+        ends.append(run_stage(job, stage, recorder, interrupt))
+        draw(job.folder, recorder.view)
+        if ends[-1].code != 0:
+            break
+    return ends
+
+
+def run_stage(job: Job, stage: Stage, recorder: Recorder, interrupt: Interrupt) -> StageEnd:
+    """Run one stage as a process group."""
+    began = time.monotonic()
+    recorder.tell(stage.name, {"event": "stage", "state": "started", "title": stage.title})
+    try:
+        code = _watch(job, stage, recorder, interrupt)
+    except _NotStarted as error:
+        code = None
+        recorder.tell(stage.name, {"event": "error", "text": str(error)})
+    recorder.tell(stage.name, {"event": "stage", "state": "ended", "code": code, "seconds": round(time.monotonic() - began, 3)})
+    return StageEnd(stage.name, code)
+
+
+class _NotStarted(Exception):
+    pass
+
+
+def _watch(job: Job, stage: Stage, recorder: Recorder, interrupt: Interrupt) -> int | None:
+    argv, env, cwd = command(job, stage)
+    with job.folder.log(stage.name).open("ab", buffering=0) as log:
+        try:
+            process = Process(argv, env, cwd, job.patience)
+        except OSError as error:
+            raise _NotStarted(f"`{argv[0]}` cannot be started: {error.strerror or error}") from error
+        with process:
+            _pump(process, Tee(log.write, job, stage, recorder), recorder, interrupt)
+        return process.code
+
+
+def _pump(process: Process, tee: Tee, recorder: Recorder, interrupt: Interrupt) -> None:
+    heeded = interrupt.count
+    while (data := process.read(_TICK)) is not None:
+        if data:
+            tee.feed(data)
+        if interrupt.count > heeded:
+            process.stop() if heeded == 0 else process.kill()
+            heeded = interrupt.count
+            recorder.tell(tee.stage, {"event": "warning", "text": _stopping(interrupt, heeded)})
+        recorder.tick()
+    tee.close()
+
+
+def _stopping(interrupt: Interrupt, count: int) -> str:
+    return f"{interrupt.name}: asked the trainer to stop; once more to kill it" if count == 1 else f"{interrupt.name} again: killed the trainer"
+
+
+class Tee:
+    """The bytes of a stage: masked, kept, and understood. A parser that fails costs events, never the run."""
+
+    def __init__(self, keep: Callable[[bytes], object], job: Job, stage: Stage, recorder: Recorder) -> None:
+        self.stage = stage.name
+        self._keep = keep
+        self._folder = job.folder
+        self._redactor = Redactor(secrets_in({**job.environ, **stage.env}))
+        self._parser: LogParser | None = job.backend.parser(stage.name)
+        self._recorder = recorder
+
+    def feed(self, data: bytes) -> None:
+        """Take some bytes."""
+        self._take(self._redactor.feed(data))
+
+    def close(self) -> None:
+        """The stream has ended."""
+        self._take(self._redactor.close())
+        self._parse(lambda parser: parser.close())
+
+    def _take(self, shown: bytes) -> None:
+        self._keep(shown)
+        self._parse(lambda parser: parser.feed(shown))
+
+    def _parse(self, call: Callable[[LogParser], list[Event]]) -> None:
+        if self._parser is None:
+            return
+        try:
+            events = call(self._parser)
+        except Exception as error:  # an outside backend's parser must not end a training
+            self._parser, events = None, [Event("warning", text=f"the log parser failed, progress is not shown any more: {error!r}")]
+        for event in events:
+            self._recorder.tell(self.stage, event.record())
+            if event.event == "save":
+                draw(self._folder, self._recorder.view)
+
+
+def command(job: Job, stage: Stage) -> tuple[list[str], dict[str, str], Path]:
+    """The stage's command, environment and working directory, with its placeholders filled in."""
+    places = {
+        "python": str(job.installation.python),
+        "home": str(job.installation.home),
+        "files": str(job.folder.compiled),
+        "bin": str(job.installation.python.parent),
+    }
+
+    def fill(text: str, first: bool = False) -> str:
+        return _PLACEHOLDER.sub(lambda match: places[match[1]] if first or match[1] != "bin" else match[0], text)
+
+    argv = [fill(part, first=index == 0) for index, part in enumerate(stage.argv)]
+    env = {**job.environ, "PYTHONUNBUFFERED": "1", **{name: fill(value) for name, value in stage.env.items()}}
+    return argv, env, Path(fill(stage.cwd))

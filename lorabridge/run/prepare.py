@@ -1,0 +1,138 @@
+"""From a loaded config to a job: compile, find the trainer, make the run folder, write down what will be done."""
+
+from __future__ import annotations
+
+import json
+import platform
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+from lorabridge import __version__
+from lorabridge.backends import get_backend
+from lorabridge.backends.base import Installation, Plan, Site
+from lorabridge.config.load import Loaded
+from lorabridge.config.schema import Config
+from lorabridge.diagnostics import Diagnostic
+from lorabridge.families.resolve import Resolved, resolve
+from lorabridge.plan.compile import compile_config
+from lorabridge.run.folder import RunFolder, fresh, write_atomic
+from lorabridge.run.launch import Job
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the caller asks for. `parent` is where the run folder goes; None follows `output.dir`."""
+
+    file: Path
+    backend: str
+    unsupported: Literal["error", "warn"] = "error"
+    parent: Path | None = None
+    overrides: Sequence[str] = ()
+
+
+def prepare(loaded: Loaded, request: Request, environ: Mapping[str, str]) -> Job | list[Diagnostic]:
+    """The job, its folder written; or the findings that prevent it, and nothing was written.
+
+    `loaded` must be without errors. Raises OSError when the folder cannot be written.
+    """
+    resolved = _resolved(loaded)
+    if isinstance(resolved, list):
+        return resolved
+    backend = get_backend(request.backend)
+    found = backend.locate(environ)
+    if found is None or found.problems:
+        return [_absent(request.backend, backend.TITLE, found)]
+    seed = resolved.config.train.seed
+    site_seed = secrets.randbelow(2**32 - 1) + 1 if seed == "random" else None
+    for folder in islice(fresh(_parent(loaded, resolved.config, request), resolved.config.name, time.time()), 100):
+        root, output = loaded.root.absolute().as_posix(), folder.output.as_posix()
+        plan = compile_config(loaded, request.backend, Site(root, output, request.unsupported, site_seed, request.file.name))
+        if not plan.ok:
+            return list(plan.diagnostics)
+        try:
+            folder.create()
+        except FileExistsError:
+            continue
+        config = seeded(resolved.config, site_seed)
+        job = Job(folder, plan, backend, found, Resolved(config, resolved.family, resolved.variant, resolved.origins), environ)
+        _write(job, request, site_seed)
+        return job
+    raise FileExistsError("a hundred runs began in this second")
+
+
+def _resolved(loaded: Loaded) -> Resolved | list[Diagnostic]:
+    resolved = resolve(loaded.config) if loaded.config is not None else None
+    return resolved if isinstance(resolved, Resolved) else [item for item in loaded.diagnostics if item.severity == "error"]
+
+
+def seeded(config: Config, seed: int | None) -> Config:
+    """The config with the seed that was drawn, so that the run can be repeated."""
+    if seed is None:
+        return config
+    return config.model_copy(update={"train": config.train.model_copy(update={"seed": seed})})
+
+
+def _parent(loaded: Loaded, config: Config, request: Request) -> Path:
+    if request.parent is not None:
+        return request.parent.absolute()
+    return (loaded.root.absolute() / Path(config.output.dir).expanduser()).absolute()
+
+
+def _absent(name: str, title: str, found: Installation | None) -> Diagnostic:
+    variable = f"LORABRIDGE_{name.upper().replace('-', '_')}_HOME"
+    if found is not None:
+        message, fix = f"{title} was found in {found.home}, but cannot be used: {'; '.join(found.problems)}", "mend that; `lorabridge doctor` looks again"
+    elif name == "embedded":
+        message, fix = f"{title} is not installed", "pip install 'lorabridge[embedded]'"
+    else:
+        message, fix = f"{title} was not found", f"set {variable} to its checkout (`lorabridge doctor` tells what was looked at), or use `--backend embedded`"
+    return Diagnostic("LB701", message, fix=fix)
+
+
+def _write(job: Job, request: Request, seed: int | None) -> None:
+    folder, plan = job.folder, job.plan
+    write_atomic(folder.source, request.file.read_bytes())
+    write_atomic(folder.resolved, resolved_text(job.resolved.config, request.file.name))
+    for file in plan.files:
+        write_atomic(folder.compiled / file.path, file.text)
+    write_atomic(folder.plan, json.dumps(_record(plan, job.installation, request, seed), indent=2, ensure_ascii=False) + "\n")
+
+
+def _record(plan: Plan, installation: Installation, request: Request, seed: int | None) -> dict[str, Any]:
+    return {
+        "lorabridge": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "source": str(request.file.absolute()),
+        "overrides": list(request.overrides),
+        "backend": plan.backend,
+        "trainer": {"home": str(installation.home), "python": str(installation.python), "commit": installation.commit, "dirty": installation.dirty},
+        "seed": seed,
+        "total_steps": plan.total_steps,
+        "stages": [asdict(stage) for stage in plan.stages],
+        "notes": [asdict(note) for note in plan.notes],
+        "files": [file.path for file in plan.files],
+    }
+
+
+def resolved_text(config: Config, source: str) -> str:
+    """The config as YAML that lorabridge reads back as the same config."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        pass
+
+    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+        # YAML 1.2 takes `1e-4` for a number where PyYAML does not
+        style = '"' if value[:1] in "+-.0123456789" else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Dumper.add_representer(str, text)
+    plain = config.model_dump(mode="json", by_alias=True, exclude_none=True)
+    body = yaml.dump(plain, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=10_000)
+    return f"# {source} with every open question answered, by lorabridge {__version__}.\n{body}"
