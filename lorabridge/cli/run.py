@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 @click.option("--backend", "-b", default="embedded", show_default=True, metavar="NAME", help="The trainer to run.")
 @set_option
 @unsupported_option
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Put the run folder here instead of `output.dir`.")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Put the run folder here instead of `output.dir`."
+)
 @click.option(
     "--format",
     "style",

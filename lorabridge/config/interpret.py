@@ -12,7 +12,7 @@ from lorabridge.config.base import Section
 from lorabridge.config.document import Place
 from lorabridge.config.fields import FieldRow, rows_of
 from lorabridge.config.meanings import WORDS, Meaning
-from lorabridge.config.paths import KeyPath
+from lorabridge.config.paths import KeyPath, show
 from lorabridge.diagnostics import Diagnostic
 
 _DROP = object()
@@ -83,7 +83,7 @@ class Interpreter:
     def _invalid(self, value: Any, meaning: Meaning, path: KeyPath) -> None:
         place = self.places.get(path)
         shown = "null" if value is None else value if isinstance(value, int | float) else '""' if value == "" else "[]"
-        dotted = ".".join(str(part) for part in path)
+        dotted = show(path)
         self.diagnostics.append(
             Diagnostic(
                 "LB201",

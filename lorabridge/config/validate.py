@@ -80,13 +80,13 @@ def _convert(error: Any, places: Places, broken: set[KeyPath]) -> Diagnostic | N
         if path in broken:
             return None
         return Diagnostic(
-            "LB104", f"`{dotted}` is missing", _near(path[:-1], places), why=_doc(path), fix=f"add `{path[-1]}:`", path=dotted
+            "LB104", f"`{dotted}` is missing", _near(path[:-1], places), about=_doc(path), fix=f"add `{path[-1]}:`", path=dotted
         )
     context = error.get("ctx") or {}
     if error["type"] == "lorabridge":
         message = f"`{dotted}`: {context['message']}"
         span = _at(path, places)
-        return Diagnostic(context["code"], message, span, why=_doc(path), fix=context["fix"], path=dotted)
+        return Diagnostic(context["code"], message, span, about=_doc(path), fix=context["fix"], path=dotted)
     fix = ""
     if error["type"] == "list_type":
         fix = f"write a list: `[{error['input']}]`" if isinstance(error["input"], str | int | float) else "write a list"
@@ -96,7 +96,7 @@ def _convert(error: Any, places: Places, broken: set[KeyPath]) -> Diagnostic | N
         "LB105",
         f"`{dotted}`: {text} is expected here, found {_shown(error['input'])}",
         _at(path, places),
-        why=_doc(path),
+        about=_doc(path),
         fix=fix,
         path=dotted,
     )

@@ -34,7 +34,7 @@ class Diagnostic:
 
     `message` says what is wrong, `why` what would happen, `fix` what to do; `edits` apply that fix
     where it is mechanical. `path` is the intent path (`save.every`), `related` other places that
-    take part in a contradiction.
+    take part in a contradiction, `about` what the key is for.
     """
 
     code: str
@@ -44,6 +44,7 @@ class Diagnostic:
     why: str = ""
     fix: str = ""
     path: str = ""
+    about: str = ""
     edits: tuple[Edit, ...] = ()
     related: tuple[tuple[Span, str], ...] = ()
 

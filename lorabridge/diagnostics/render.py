@@ -41,6 +41,8 @@ def _text(item: Diagnostic, texts: Mapping[str, str], color: bool) -> str:
         lines += _excerpt(item.span, texts, lambda text: paint(text, tone))
     for span, text in item.related:
         lines.append(f"   = {span.file}:{span.line}:{span.column}: {text}")
+    if item.about:
+        lines.append(f"   = key: {_safe(item.about)}")
     if item.why:
         lines.append(f"   = why: {_safe(item.why)}")
     if item.fix:
@@ -84,7 +86,7 @@ def _record(item: Diagnostic) -> dict[str, Any]:
         "code": item.code,
         "severity": item.severity,
         "message": item.message,
-        "why": item.why,
+        "why": item.why, "about": item.about,
         "fix": item.fix,
         "path": item.path,
     }

@@ -18,6 +18,7 @@ _MEMORY = re.compile(
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _RANK = re.compile(r"^\s?\[(?:rank|default)\d+\]:\s?")
 _FINAL = re.compile(r"^[A-Za-z_][\w.]*(?:: .*|:)?$")
+_BAR = re.compile(r"\d+%\||\d+it \[")
 _WRAPPERS = ("subprocess.CalledProcessError", "CalledProcessError", "torch.distributed.elastic", "ChildFailedError", "SystemExit")
 
 
@@ -63,7 +64,8 @@ def cause_of(stage: StageView, code: int | None, lines: list[str]) -> str:
         return _short(stage.error)
     if code is not None and code < 0:
         return _by_signal(-code)
-    return _short(lines[-1]) if lines else f"exit code {code}, and nothing was printed"
+    words = [line for line in lines if not _BAR.search(line)]
+    return f"exit code {code}, last words: {_short(words[-1])}" if words else f"exit code {code}, and nothing was said"
 
 
 def _by_signal(number: int) -> str:

@@ -30,9 +30,7 @@ def curve_svg(points: Mapping[int, Point], title: str) -> str:
     finite = [(step, loss) for step, loss in raw if math.isfinite(loss)]
     rates = [(step, point.lr) for step, point in sorted(points.items()) if point.lr is not None and math.isfinite(point.lr)]
     body = list(_drawing(finite, rates, [step for step, loss in raw if not math.isfinite(loss)])) if finite else [_nothing(bool(raw))]
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="lb-curve" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="Learning curve of {escape(title)}">'
-    )
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" class="lb-curve" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="Learning curve of {escape(title)}">'
     return "\n".join([head, f"<style>{_STYLE}</style>", *body, "</svg>\n"])
 
 
@@ -72,7 +70,7 @@ class _Scale:
 
 def _drawing(losses: Series, rates: Series, bad: list[int]) -> Iterator[str]:
     steps = [step for step, _ in losses] + bad
-    x = _Scale(min(min(steps), 1), max(max(steps), 2), _LEFT, _RIGHT)
+    x = _Scale(min(1, *steps), max(2, *steps), _LEFT, _RIGHT)
     lowest, highest = min(loss for _, loss in losses), max(loss for _, loss in losses)
     room = (highest - lowest) * 0.06
     y = _Scale(max(0.0, lowest - room) if lowest >= 0 else lowest - room, highest + room, _BOTTOM, _TOP)

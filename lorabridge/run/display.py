@@ -82,7 +82,7 @@ class JsonLines:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
-    def show(self, record: Record, view: View) -> None:  # noqa: ARG002
+    def show(self, record: Record, view: View) -> None:
         """Print it."""
         self._stream.write(json.dumps(record, ensure_ascii=False, default=str) + "\n")
         self._stream.flush()
@@ -112,9 +112,11 @@ class Plain:
                 self._printed_at, self._printed_share = float("-inf"), 0.0
                 self._line(f"stage {record['stage']}: {record.get('title') or 'started'}")
             case "stage":
-                self._line(f"stage {record['stage']}: {'done' if record.get('code') == 0 else 'failed'} after {duration(record.get('seconds'))}")
+                self._line(
+                    f"stage {record['stage']}: {'done' if record.get('code') == 0 else 'failed'} after {duration(record.get('seconds'))}"
+                )
             case "save" | "state" | "sample":
-                self._line(f"{record['event']} {clean(latest([record]))}")
+                self._line(f"{record['event']} {clean(latest([record]) or str(record.get('text', '')))}".rstrip() + _at(record))
             case "warning" | "error":
                 self._line(f"{record['event']}: {clean(str(record.get('text', '')))}")
 
@@ -146,6 +148,10 @@ def progress_line(record: Record, view: View) -> str:
     if record["event"] == "progress":
         parts += numbers(view)
     return "  ".join(parts)
+
+
+def _at(record: Record) -> str:
+    return f" (step {record['step']})" if "step" in record else ""
 
 
 def numbers(view: View) -> list[str]:

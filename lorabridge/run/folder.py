@@ -77,17 +77,3 @@ def fresh(parent: Path, name: str, now: float) -> Iterator[RunFolder]:
         if not os.path.lexists(path):
             yield RunFolder(path)
         number += 1
-
-
-def write_atomic(path: Path, data: str | bytes) -> None:
-    """Write a file so that a reader finds the old one or the new one, never half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(data.encode() if isinstance(data, str) else data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

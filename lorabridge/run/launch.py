@@ -95,7 +95,13 @@ def artifacts_of(job: Job) -> Artifacts:
 
 def _start(job: Job) -> dict[str, Any]:
     stages = [{"name": stage.name, "title": stage.title} for stage in job.plan.stages]
-    return {"event": "start", "name": job.resolved.config.name, "backend": job.plan.backend, "total": job.plan.total_steps, "stages": stages}
+    return {
+        "event": "start",
+        "name": job.resolved.config.name,
+        "backend": job.plan.backend,
+        "total": job.plan.total_steps,
+        "stages": stages,
+    }
 
 
 def _stages(job: Job, recorder: Recorder, interrupt: Interrupt) -> list[StageEnd]:
@@ -116,14 +122,14 @@ def run_stage(job: Job, stage: Stage, recorder: Recorder, interrupt: Interrupt) 
     recorder.tell(stage.name, {"event": "stage", "state": "started", "title": stage.title})
     try:
         code = _watch(job, stage, recorder, interrupt)
-    except _NotStarted as error:
+    except _StartError as error:
         code = None
         recorder.tell(stage.name, {"event": "error", "text": str(error)})
     recorder.tell(stage.name, {"event": "stage", "state": "ended", "code": code, "seconds": round(time.monotonic() - began, 3)})
     return StageEnd(stage.name, code)
 
 
-class _NotStarted(Exception):
+class _StartError(Exception):
     pass
 
 
@@ -133,14 +139,15 @@ def _watch(job: Job, stage: Stage, recorder: Recorder, interrupt: Interrupt) -> 
         try:
             process = Process(argv, env, cwd, job.patience)
         except OSError as error:
-            raise _NotStarted(f"`{argv[0]}` cannot be started: {error.strerror or error}") from error
+            raise _StartError(f"`{argv[0]}` cannot be started: {error.strerror or error}") from error
         with process:
-            _pump(process, Tee(log.write, job, stage, recorder), recorder, interrupt)
+            _pump(process, Tee(log.write, job, stage, recorder), recorder, interrupt, job.patience)
         return process.code
 
 
-def _pump(process: Process, tee: Tee, recorder: Recorder, interrupt: Interrupt) -> None:
+def _pump(process: Process, tee: Tee, recorder: Recorder, interrupt: Interrupt, patience: Patience) -> None:
     heeded = interrupt.count
+    failed_at: float | None = None
     while (data := process.read(_TICK)) is not None:
         if data:
             tee.feed(data)
@@ -148,12 +155,22 @@ def _pump(process: Process, tee: Tee, recorder: Recorder, interrupt: Interrupt) 
             process.stop() if heeded == 0 else process.kill()
             heeded = interrupt.count
             recorder.tell(tee.stage, {"event": "warning", "text": _stopping(interrupt, heeded)})
+        if failed_at is None and recorder.view.stages[tee.stage].finish == "failed":
+            failed_at = time.monotonic()
+        elif failed_at is not None and time.monotonic() - failed_at > patience.failed:
+            recorder.tell(tee.stage, {"event": "warning", "text": "the trainer failed and did not end: ended it"})
+            failed_at = float("inf")
+            process.stop()
         recorder.tick()
     tee.close()
 
 
 def _stopping(interrupt: Interrupt, count: int) -> str:
-    return f"{interrupt.name}: asked the trainer to stop; once more to kill it" if count == 1 else f"{interrupt.name} again: killed the trainer"
+    return (
+        f"{interrupt.name}: asked the trainer to stop; once more to kill it"
+        if count == 1
+        else f"{interrupt.name} again: killed the trainer"
+    )
 
 
 class Tee:

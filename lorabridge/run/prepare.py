@@ -7,7 +7,7 @@ import platform
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -19,8 +19,11 @@ from lorabridge.config.load import Loaded
 from lorabridge.config.schema import Config
 from lorabridge.diagnostics import Diagnostic
 from lorabridge.families.resolve import Resolved, resolve
+from lorabridge.files import write_atomic
 from lorabridge.plan.compile import compile_config
-from lorabridge.run.folder import RunFolder, fresh, write_atomic
+from lorabridge.plan.show import shown_lines
+from lorabridge.plan.write import compiled_files, home_variable, write_files
+from lorabridge.run.folder import fresh
 from lorabridge.run.launch import Job
 
 
@@ -60,7 +63,7 @@ def prepare(loaded: Loaded, request: Request, environ: Mapping[str, str]) -> Job
             continue
         config = seeded(resolved.config, site_seed)
         job = Job(folder, plan, backend, found, Resolved(config, resolved.family, resolved.variant, resolved.origins), environ)
-        _write(job, request, site_seed)
+        _write(loaded, job, request, site_seed)
         return job
     raise FileExistsError("a hundred runs began in this second")
 
@@ -84,22 +87,26 @@ def _parent(loaded: Loaded, config: Config, request: Request) -> Path:
 
 
 def _absent(name: str, title: str, found: Installation | None) -> Diagnostic:
-    variable = f"LORABRIDGE_{name.upper().replace('-', '_')}_HOME"
     if found is not None:
-        message, fix = f"{title} was found in {found.home}, but cannot be used: {'; '.join(found.problems)}", "mend that; `lorabridge doctor` looks again"
+        message, fix = (
+            f"{title} was found in {found.home}, but cannot be used: {'; '.join(found.problems)}",
+            "mend that; `lorabridge doctor` looks again",
+        )
     elif name == "embedded":
         message, fix = f"{title} is not installed", "pip install 'lorabridge[embedded]'"
     else:
-        message, fix = f"{title} was not found", f"set {variable} to its checkout (`lorabridge doctor` tells what was looked at), or use `--backend embedded`"
+        message, fix = (
+            f"{title} was not found",
+            f"set {home_variable(name)} to its checkout (`lorabridge doctor` tells what was looked at), or use `--backend embedded`",
+        )
     return Diagnostic("LB701", message, fix=fix)
 
 
-def _write(job: Job, request: Request, seed: int | None) -> None:
+def _write(loaded: Loaded, job: Job, request: Request, seed: int | None) -> None:
     folder, plan = job.folder, job.plan
     write_atomic(folder.source, request.file.read_bytes())
-    write_atomic(folder.resolved, resolved_text(job.resolved.config, request.file.name))
-    for file in plan.files:
-        write_atomic(folder.compiled / file.path, file.text)
+    write_atomic(folder.resolved, resolved_text(loaded, job.resolved.config, request.file.name))
+    write_files(folder.compiled, compiled_files(plan, loaded))
     write_atomic(folder.plan, json.dumps(_record(plan, job.installation, request, seed), indent=2, ensure_ascii=False) + "\n")
 
 
@@ -111,7 +118,12 @@ def _record(plan: Plan, installation: Installation, request: Request, seed: int 
         "source": str(request.file.absolute()),
         "overrides": list(request.overrides),
         "backend": plan.backend,
-        "trainer": {"home": str(installation.home), "python": str(installation.python), "commit": installation.commit, "dirty": installation.dirty},
+        "trainer": {
+            "home": str(installation.home),
+            "python": str(installation.python),
+            "commit": installation.commit,
+            "dirty": installation.dirty,
+        },
         "seed": seed,
         "total_steps": plan.total_steps,
         "stages": [asdict(stage) for stage in plan.stages],
@@ -120,19 +132,7 @@ def _record(plan: Plan, installation: Installation, request: Request, seed: int 
     }
 
 
-def resolved_text(config: Config, source: str) -> str:
-    """The config as YAML that lorabridge reads back as the same config."""
-    import yaml
-
-    class Dumper(yaml.SafeDumper):
-        pass
-
-    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-        # YAML 1.2 takes `1e-4` for a number where PyYAML does not
-        style = '"' if value[:1] in "+-.0123456789" else None
-        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
-
-    Dumper.add_representer(str, text)
-    plain = config.model_dump(mode="json", by_alias=True, exclude_none=True)
-    body = yaml.dump(plain, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=10_000)
-    return f"# {source} with every open question answered, by lorabridge {__version__}.\n{body}"
+def resolved_text(loaded: Loaded, config: Config, source: str) -> str:
+    """`config`, the seeded form of what was loaded, as YAML that lorabridge reads back as the same."""
+    lines = [text for text, _ in shown_lines(replace(loaded, config=config), resolved=True)]
+    return "\n".join([f"# {source} with every open question answered, by lorabridge {__version__}.", *lines, ""])

@@ -33,11 +33,15 @@ _KILL = signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL
 
 @dataclass(frozen=True)
 class Patience:
-    """Seconds: for a trainer to save after an interrupt, to end after SIGTERM, for its children to end after it."""
+    """Seconds that a trainer gets: to save after an interrupt, to end after SIGTERM, for its children to end after it.
+
+    `failed`: to end after it said that it failed; some hang for ever instead.
+    """
 
     interrupt: float = 15.0
     terminate: float = 5.0
     linger: float = 3.0
+    failed: float = 60.0
 
 
 class Process:
@@ -49,7 +53,14 @@ class Process:
         self._mark = secrets.token_hex(8)
         group: dict[str, Any] = {"creationflags": 0x200} if _WINDOWS else {"start_new_session": True}
         self._child = subprocess.Popen(
-            list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0, env={**env, MARK: self._mark}, cwd=cwd, **group
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            bufsize=0,
+            env={**env, MARK: self._mark},
+            cwd=cwd,
+            **group,
         )
         self._chunks: queue.Queue[bytes | None] = queue.Queue(maxsize=256)
         self._drained = False
@@ -195,7 +206,7 @@ class Interrupt:
         self.name = ""
         self._before: dict[int, Any] = {}
 
-    def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+    def _note(self, number: int, frame: FrameType | None) -> None:
         self.count += 1
         self.name = signal.Signals(number).name
 

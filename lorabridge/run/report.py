@@ -13,10 +13,11 @@ from lorabridge import __version__
 from lorabridge.backends.base import Artifacts, Installation, Note, Plan
 from lorabridge.config.schema import Config
 from lorabridge.families.resolve import Resolved
+from lorabridge.files import write_atomic
 from lorabridge.resources import template_dir
 from lorabridge.run.curve import curve_svg
 from lorabridge.run.delivery import readable, size_of
-from lorabridge.run.folder import RunFolder, write_atomic
+from lorabridge.run.folder import RunFolder
 from lorabridge.run.pictures import collect, gallery
 from lorabridge.run.record import read_events
 from lorabridge.run.verdict import Verdict
@@ -45,7 +46,9 @@ def write_curve(folder: RunFolder, view: View) -> None:
     write_atomic(folder.curve, curve_svg(view.points, view.name))
 
 
-def write_report(folder: RunFolder, plan: Plan, installation: Installation, resolved: Resolved, view: View, artifacts: Artifacts, verdict: Verdict) -> None:
+def write_report(
+    folder: RunFolder, plan: Plan, installation: Installation, resolved: Resolved, view: View, artifacts: Artifacts, verdict: Verdict
+) -> None:
     """Write the learning curve and the page."""
     write_curve(folder, view)
     config = resolved.config
@@ -76,7 +79,11 @@ def page(**parts: Any) -> str:
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(template_dir()), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.FileSystemLoader(template_dir()),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
     return environment.get_template("report.html.jinja").render(**parts)
 
@@ -116,9 +123,9 @@ def _number(value: object) -> str:
 
 
 def _notes(plan: Plan) -> list[Note]:
-    """The translation, what needs attention first; what was said exactly and left out needs no line."""
+    """The translation, what needs attention first."""
     order = ("refused", "rewritten", "added", "defaulted", "native", "exact")
-    return sorted((note for note in plan.notes), key=lambda note: order.index(note.kind))
+    return sorted(plan.notes, key=lambda note: order.index(note.kind))
 
 
 def _gallery(folder: RunFolder, config: Config, artifacts: Artifacts) -> Any:

@@ -85,7 +85,9 @@ def judge(folder: RunFolder, plan: Plan, view: View, ends: list[StageEnd], artif
     if not through:
         return _failed(folder, view, ends[-1]) if ends else Verdict("failed", "nothing was started")
     if view.not_finite_at is not None:
-        return Verdict("diverged", f"the loss was not a finite number at step {view.not_finite_at}; what was saved after it is worthless", last, log)
+        return Verdict(
+            "diverged", f"the loss was not a finite number at step {view.not_finite_at}; what was saved after it is worthless", last, log
+        )
     finish = next((stage.finish for stage in reversed(view.stages.values()) if stage.finish), "")
     if finish == "stopped" and not whole:
         return Verdict("stopped", f"the trainer was asked to stop from outside, at {where(view)}", last, log)

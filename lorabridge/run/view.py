@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ _WINDOW = 60_000
 
 OUT_OF_MEMORY = frozenset(("oom", "out_of_memory", "out-of-memory"))
 NOT_FINITE = frozenset(("not_finite", "non_finite", "not-finite", "non-finite", "nan", "loss_nan", "nan_loss", "loss-nan"))
+_LOSS_LOST = re.compile(r"\bloss (is|was|became) (nan|inf|not finite)\b", re.IGNORECASE)
 
 
 @dataclass
@@ -145,7 +147,7 @@ class View:
 
     def _trouble(self, stage: StageView, record: Record) -> None:
         code = str(record.get("code", "")).lower()
-        if code in NOT_FINITE and self.not_finite_at is None:
+        if (code in NOT_FINITE or _LOSS_LOST.search(str(record.get("text", "")))) and self.not_finite_at is None:
             self.not_finite_at = record.get("step") or self.step or 0
         if record["event"] == "warning":
             self.warnings.append(record)

@@ -1,3 +1,4 @@
+# ruff: noqa: E402 - without torch the module is skipped before it imports anything
 """Each family on a tiny random model: it learns, it saves what it learned, and it agrees with the pipeline of diffusers."""
 
 from __future__ import annotations
@@ -144,12 +145,24 @@ def test_latents_are_scaled_as_the_pipeline_unscales_them(name: str, tiny_model:
     assert torch.allclose(decoded[0], bare, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", FLOW)
+def test_going_back_along_the_target_gives_the_picture(name: str) -> None:
+    """Loss would fall for a target of the wrong sign too, and draw nothing but noise."""
+    family, latents, noise = FAMILIES[name], torch.randn(3, 4, 8, 8), torch.randn(3, 4, 8, 8)
+    levels = torch.tensor([0.1, 0.5, 1.0])
+    noisy = family.mix(None, latents, noise, levels)
+    assert torch.allclose(noisy - levels.view(-1, 1, 1, 1) * family.target(None, latents, noise, levels), latents, atol=1e-5)
+    assert torch.equal(noisy[2], noise[2])
+
+
 def test_sdxl_mixes_as_its_scheduler_does(tiny_model: Callable[[str], Path]) -> None:
     pipe, family = pipeline("sdxl", tiny_model("sdxl")), FAMILIES["sdxl"]
     ddpm = diffusers.DDPMScheduler.from_config(pipe.scheduler.config)
     latents, noise = torch.randn(3, 4, 8, 8), torch.randn(3, 4, 8, 8)
     levels = torch.tensor([0.0, 0.4, 1.0])
-    assert torch.allclose(family.mix(pipe, latents, noise, levels), ddpm.add_noise(latents, noise, (levels * 999).round().long()), atol=1e-5)
+    assert torch.allclose(
+        family.mix(pipe, latents, noise, levels), ddpm.add_noise(latents, noise, (levels * 999).round().long()), atol=1e-5
+    )
     assert torch.equal(family.target(pipe, latents, noise, levels), noise)
     pipe.scheduler.register_to_config(prediction_type="v_prediction")
     velocity = ddpm.get_velocity(latents, noise, (levels * 999).round().long())
@@ -196,8 +209,12 @@ def test_targets(name: str, tiny_model: Callable[[str], Path]) -> None:
         lora.target_modules(family, denoiser, Adapter(targets=Patterns(include=["*.nothing"])))
 
 
-def test_convolutions_get_their_own_rank_and_alpha(make_job: Callable[..., dict[str, Any]], train: Callable[..., Any], tmp_path: Path) -> None:
-    job = make_job("sdxl", adapter={"rank": 4, "alpha": 8.0, "conv_rank": 2, "conv_alpha": 1.0, "targets": "all"}, noise={"noise_offset": 0.05})
+def test_convolutions_get_their_own_rank_and_alpha(
+    make_job: Callable[..., dict[str, Any]], train: Callable[..., Any], tmp_path: Path
+) -> None:
+    job = make_job(
+        "sdxl", adapter={"rank": 4, "alpha": 8.0, "conv_rank": 2, "conv_alpha": 1.0, "targets": "all"}, noise={"noise_offset": 0.05}
+    )
     job["train"]["length"] = {"steps": 2}
     job["noise"]["weighting"] = "min_snr"
     # the keywords name no convolution of a UNet, patterns do

@@ -1,3 +1,4 @@
+# ruff: noqa: E402 - without torch the module is skipped before it imports anything
 """Noise levels, weights, losses, learning rates."""
 
 from __future__ import annotations

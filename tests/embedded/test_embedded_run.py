@@ -1,3 +1,4 @@
+# ruff: noqa: E402 - without torch the module is skipped before it imports anything
 """Runs as a whole: resume, requests, EMA, preservation, accumulation, caches. On the fastest tiny model."""
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ def touch_at(output: str, name: str, at: int) -> Callable[[dict[str, Any]], None
 
 
 def test_events_come_in_order(make_job: Make, train: Train) -> None:
-    job = make_job(save={"every": {"steps": 2}}, sample={"prompts": ["a star"], "every": {"steps": 3}, "width": 64, "height": 64, "steps": 1})
+    job = make_job(
+        save={"every": {"steps": 2}}, sample={"prompts": ["a star"], "every": {"steps": 3}, "width": 64, "height": 64, "steps": 1}
+    )
     events = train(job)
     assert kinds(events) == [
         *("start", "sample", "progress", "progress", "save", "state", "progress", "sample", "progress", "save", "state", "sample", "end")
@@ -79,8 +82,11 @@ def test_the_same_seed_gives_the_same_file(make_job: Make, train: Train, tmp_pat
 @pytest.mark.parametrize("extra", [{}, {"ema_decay": 0.9, "adapter__dropout": 0.3, "scheduler": {"type": "cosine", "warmup_steps": 3}}])
 def test_stopped_and_resumed_is_the_same_as_never_stopped(make_job: Make, train: Train, tmp_path: Path, extra: dict[str, Any]) -> None:
     changes = {"train__length": {"steps": 10}, **extra}
-    whole = train(make_job(output="whole", **changes))
-    job = make_job(output="parts", **changes)
+    one, job = make_job(output="whole", **changes), make_job(output="parts", **changes)
+    if extra:
+        for each in (one, job):
+            each["datasets"][0].update(flip=True, caption_dropout=0.5)
+    whole = train(one)
     first = train(job, touch_at(job["output"], ".stop", 5))
     assert first[-1] == {"event": "end", "step": 5, "reason": "stopped"}
     torch.manual_seed(99)
@@ -232,7 +238,7 @@ def test_a_lora_can_be_the_start(make_job: Make, train: Train, tmp_path: Path) -
     first, second = load_file(file), load_file(tmp_path / "second/star.safetensors")
     for key, value in first.items():
         assert torch.allclose(second[key], value * 2 if ".lora_B." in key else value), key
-    with pytest.raises(TrainerError, match="has rank 4 in .* the job says 8"):
+    with pytest.raises(TrainerError, match=r"has rank 4 in .* the job says 8"):
         train(make_job(output="third", adapter={"rank": 8, "init_from": file}))
     with pytest.raises(TrainerError, match="no such LoRA file"):
         train(make_job(output="third", adapter={"rank": 8, "init_from": "nowhere.safetensors"}))
@@ -265,7 +271,9 @@ def test_masks_flips_dropout_and_several_sizes(make_job: Make, train: Train, tmp
     masks.mkdir()
     Image.new("L", (64, 64), 0).save(masks / "00.png")
     job = make_job(train__length={"epochs": 2})
-    job["datasets"][0].update(masks=str(masks), flip=True, caption_dropout=0.5, resolutions=[32, [64, 32]], bucket=False, mask_background=0.1)
+    job["datasets"][0].update(
+        masks=str(masks), flip=True, caption_dropout=0.5, resolutions=[32, [64, 32]], bucket=False, mask_background=0.1
+    )
     job["datasets"].append({"images": str(stars), "resolutions": [64], "regularization": True, "weight": 0.5, "repeats": 2})
     events = train(job)
     assert sum(e["event"] == "warning" and e["code"] == "mask_missing" for e in events) == 7
@@ -288,8 +296,9 @@ def test_a_second_run_finds_its_cache_and_a_changed_picture_does_not(make_job: M
     (tmp_path / "own/00.txt").write_text("another caption")
     # the bytes are those of a picture that is cached already
     assert computed() == {"prompts": 1, "latents": 0}
-    next((tmp_path / "own-cache").rglob("*.safetensors")).write_bytes(b"broken")
-    assert sum(computed().values()) == 1
+    for entry in (tmp_path / "own-cache").rglob("*.safetensors"):
+        entry.write_bytes(b"broken")
+    assert computed() == {"prompts": 3, "latents": 2}
     job["datasets"][0]["resolutions"] = [32]
     assert computed()["latents"] == 2
 
@@ -361,21 +370,15 @@ def test_a_signal_stops_the_process_with_everything_saved(make_job: Make, tmp_pa
     assert [event["event"] for event in events[-3:]] == ["save", "state", "end"]
 
 
+_FAIL = "from lorabridge.backends.embedded.trainer import errors, loop\ndef run(*a): raise {}\nloop.run = run"
+
+
 @pytest.mark.parametrize(
-    ("code", "exit_code", "error"),
-    [
-        ("from lorabridge.backends.embedded.trainer import loop\ndef run(*a): raise MemoryError('no room')\nloop.run = run", 4, "out_of_memory"),
-        (
-            "from lorabridge.backends.embedded.trainer import loop, errors\n"
-            "def run(*a): raise errors.NotFiniteError('nan', 7)\nloop.run = run",
-            5,
-            "not_finite",
-        ),
-        ("from lorabridge.backends.embedded.trainer import loop\ndef run(*a): raise KeyError('x')\nloop.run = run", 3, "failed"),
-    ],
+    ("failure", "exit_code", "error"),
+    [("MemoryError('no room')", 4, "out_of_memory"), ("errors.NotFiniteError('nan', 7)", 5, "not_finite"), ("KeyError('x')", 3, "failed")],
 )
-def test_exit_codes(make_job: Make, tmp_path: Path, code: str, exit_code: int, error: str) -> None:
-    process = start_process(make_job(), tmp_path, code=code)
+def test_exit_codes(make_job: Make, tmp_path: Path, failure: str, exit_code: int, error: str) -> None:
+    process = start_process(make_job(), tmp_path, code=_FAIL.format(failure))
     out, _ = process.communicate(timeout=60)
     assert process.returncode == exit_code
     assert json.loads(out.splitlines()[-1])["code"] == error
@@ -392,7 +395,15 @@ def test_events_that_json_cannot_say_become_null(capsys: pytest.CaptureFixture[s
     from lorabridge.backends.embedded.trainer.events import emit_to_stdout
 
     emit_to_stdout({"event": "progress", "loss": float("nan"), "grad_norm": float("inf"), "step": 1})
-    line = json.loads(capsys.readouterr().out, parse_constant=lambda name: pytest.fail(name))
+    line = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
     assert line["loss"] is None
     assert line["grad_norm"] is None
     assert line["step"] == 1
+
+
+def test_pictures_are_drawn_without_dropout(make_job: Make, train: Train, tmp_path: Path) -> None:
+    train(make_job(output="first", optimizer__lr=5e-2))
+    drawn = {"prompts": ["a star"], "every": {"steps": 1}, "width": 64, "height": 64, "steps": 1}
+    adapter = {"rank": 4, "alpha": 8.0, "dropout": 0.9, "init_from": str(tmp_path / "first/star.safetensors")}
+    train(make_job(output="second", adapter=adapter, optimizer__lr=0.0, sample=drawn, train__length={"steps": 2}))
+    assert len({path.read_bytes() for path in (tmp_path / "second/samples").iterdir()}) == 1

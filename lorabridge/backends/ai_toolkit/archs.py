@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any, Literal
 
 from lorabridge.families import Family, Variant
-
-NO_KEYS: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ class Arch:
     controls: int = 0
     fps: int = 16
     ignore: tuple[str, ...] = ()
-    fixed: Mapping[str, Any] = NO_KEYS
+    fixed: Mapping[str, Any] = field(default_factory=dict)
 
 
 _UNET = Arch(

@@ -12,7 +12,7 @@ from lorabridge.backends.engine import Lowering
 
 OPTIMIZERS = (
     "adam", "adamw", "adam8", "adamw8", "adam8bit", "adamw8bit", "ademamix8bit", "lion", "lion8bit", "adagrad", "adafactor",
-    "prodigy", "prodigy8bit", "automagic", "automagic2", "automagic3", "dadaptation", "dadaptadam", "dadaptationlion",
+    "prodigy", "prodigy8bit", "automagic", "automagic2", "automagic3", "dadaptation", "dadaptationlion",
 )  # fmt: skip
 ALIASES = {
     "torch.optim.adam": "adam",

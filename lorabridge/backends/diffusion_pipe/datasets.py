@@ -36,6 +36,7 @@ def datasets(out: Lowering, arch: Arch, ranks: int) -> Batches:
     for document, base, items, rows in groups:
         tables = [_directory(out, arch, f"{base}[{index}]", data, rows) for index, data in enumerate(items)]
         _top(out, document, base, items, tables)
+    _shared_folders(out)
     everything = [data for _document, _base, items, _rows in groups for data in items]
     _whole_run(out, everything)
     batch = _batches(out, "datasets", out.config.datasets, "")
@@ -43,6 +44,16 @@ def datasets(out: Lowering, arch: Arch, ranks: int) -> Batches:
         _batches(out, "evaluate.datasets", out.config.evaluate.datasets, "eval_")
     per_step = batch * out.config.train.gradient_accumulation * ranks if batch is not None else None
     return Batches(per_step, any(len(data.resolution) > MANY for data in everything))
+
+
+def _shared_folders(out: Lowering) -> None:
+    """The trainer keeps its cache inside the folder: two readings of one folder overwrite each other's captions and buckets."""
+    seen: dict[str, dict[str, Any]] = {}
+    for document, base in (("dataset", "datasets"), ("eval", "evaluate.datasets")):
+        for index, table in enumerate(out.documents.get(document, {}).get("directory", ())):
+            read = {key: value for key, value in table.items() if key not in ("num_repeats", "resolutions")}
+            if seen.setdefault(table.get("path", ""), read) != read:
+                out.problem("LB307", f"{base}[{index}]", "the same folder is read in two ways", "both share one cache inside the folder, and the last one written serves both", "copy or link the pictures to a second folder, or make the settings equal")
 
 
 def _directory(out: Lowering, arch: Arch, here: str, data: Dataset, rows: Sequence[Any]) -> dict[str, Any]:
@@ -160,12 +171,7 @@ def _top(out: Lowering, document: str, base: str, items: Sequence[Dataset], tabl
 
 def _whole_run(out: Lowering, items: Sequence[Dataset]) -> None:
     """Keys of the main file that hold for every dataset."""
-    shares = [0.0 if data.captions.dropout == "off" else float(data.captions.dropout) for data in items]
-    if len(set(shares)) > 1:
-        out.refuse("datasets[0].captions.dropout", shares[0], "one share serves all datasets, the held-out ones too", "give every dataset the same `captions.dropout`")
-    elif shares and shares[0]:
-        out.put("main:uncond_fraction", shares[0], "datasets[0].captions.dropout")
-        out.note("exact", "datasets[].captions.dropout", shares[0], "main:uncond_fraction", shares[0])
+    _dropout(out)
     cuts = {data.video.extract for data in items if data.video is not None}
     for cut in sorted(cuts - set(_CLIPS)):
         out.refuse("datasets[0].video.extract", cut, "one clip is taken from each file", "write `head` or `middle`")
@@ -175,6 +181,25 @@ def _whole_run(out: Lowering, items: Sequence[Dataset]) -> None:
         cut = cuts.pop()
         out.put("main:video_clip_mode", _CLIPS[cut], "datasets[0].video.extract")
         out.note("exact", "datasets[].video.extract", cut, "main:video_clip_mode", _CLIPS[cut])
+
+
+def _dropout(out: Lowering) -> None:
+    """One share serves all datasets. Held-out ones follow when nobody said otherwise."""
+    groups = [("datasets", out.config.datasets)] + ([("evaluate.datasets", out.config.evaluate.datasets)] if out.config.evaluate else [])
+    said = {
+        f"{base}[{index}].captions.dropout": 0.0 if data.captions.dropout == "off" else float(data.captions.dropout)
+        for base, items in groups
+        for index, data in enumerate(items)
+        if base == "datasets" or out.wrote(f"{base}[{index}].captions.dropout")
+    }
+    first, share = next(iter(said.items()), ("", 0.0))
+    other = next((path for path, value in said.items() if value != share), None)
+    if other is not None:
+        out.refuse(other, said[other], f"one share serves all datasets, and `{first}` is {share:g}", "give every dataset the same `captions.dropout`")
+    elif share:
+        out.put("main:uncond_fraction", share, first)
+        text = "for the held-out pictures too" if out.config.evaluate else ""
+        out.note("rewritten" if text else "exact", first, share, "main:uncond_fraction", share, text)
 
 
 def _batches(out: Lowering, base: str, items: Sequence[Dataset], prefix: str) -> int | None:

@@ -93,8 +93,12 @@ def _files(out: Lowering, arch: Arch) -> list[File]:
 
 def _ordered(tree: dict[str, Any]) -> dict[str, Any]:
     first = {key: tree[key] for key in ORDER if key in tree}
-    tables = {key: tree[key] for key in ("model", "adapter", "optimizer", "monitoring", "directory") if key in tree}
+    tables = {key: _typed(tree[key]) for key in ("model", "adapter", "optimizer", "monitoring", "directory") if key in tree}
     return first | {key: value for key, value in tree.items() if key not in first and key not in tables} | tables
+
+
+def _typed(table: Any) -> Any:
+    return {"type": table["type"]} | table if isinstance(table, dict) and "type" in table else table
 
 
 def _sources(out: Lowering, document: str) -> dict[str, str]:

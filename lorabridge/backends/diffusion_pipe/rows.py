@@ -15,13 +15,8 @@ DTYPES = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
 """DTYPE_MAP, utils/common.py:14-21: any other word is a KeyError at once."""
 
 WORDS = {word: key for key, word in DTYPES.items()}
-_AUTO: dict[Any, Any] = {"auto": OMIT}
 NEVER = 1_000_000_000
 """A count of steps that no run reaches: the trainer divides by it, so 0 would crash."""
-
-
-def _dtypes(extra: dict[Any, Any] | None = None) -> dict[Any, Any]:
-    return DTYPES | (extra or {})
 
 
 def _one(values: list[Any]) -> Any:
@@ -34,15 +29,10 @@ def _listed(value: Any) -> list[Any]:
     return [value]
 
 
-def _factor(value: Any) -> Any:
-    return value
-
-
 def _number(value: float) -> int | float:
     return int(value) if float(value).is_integer() else value
 
 
-_WHOLE_MODEL = "its caches always go below the pictures' own folder"
 
 ROWS: tuple[Row, ...] = (
     # the adapter
@@ -124,7 +114,7 @@ DATASET_ROWS: tuple[Row, ...] = (
         to=lambda value: Cannot("small pictures are always enlarged to their bucket", "remove small pictures from the folder"),
         evidence="models/base.py:190",
     ),
-    cannot("datasets[].cache_dir", _WHOLE_MODEL, evidence="utils/dataset.py:490"),
+    cannot("datasets[].cache_dir", "its caches always go below the pictures' own folder", evidence="utils/dataset.py:490"),
     Row(
         "datasets[].captions.extension",
         words={".txt": OMIT},
@@ -156,8 +146,10 @@ _SAMPLES = "lower.py: it draws no samples; prompts are refused once"
 _LAUNCH = "stages.py: said on the command line or by the environment"
 
 _PATHS = ("repo", "checkpoint", "transformer", "transformer_high_noise", "vae", "audio_vae", "text_encoder", "text_encoder_2", "text_encoder_3", "byt5", "image_encoder", "extras")
-_DATA_KEYS = ("images", "videos", "captions.prefix", "captions.dropout", "captions.shuffle", "resolution", "batch_size", "bucket")
-_DATA_KEYS += ("aspect.min", "aspect.max", "aspect.buckets", "regularization", "trigger", "video.frames", "video.extract")
+_DATA_KEYS = (
+    *("images", "videos", "captions.prefix", "captions.dropout", "captions.shuffle", "resolution", "batch_size", "bucket"),
+    *("aspect.min", "aspect.max", "aspect.buckets", "regularization", "trigger", "video.frames", "video.extract"),
+)
 _PROMPT_KEYS = ("prompt", "negative", "width", "height", "frames", "seed", "steps", "guidance", "control")
 _SAMPLE_KEYS = ("every", "before", "without_trigger", "negative", "width", "height", "frames", "seed", "steps", "guidance")
 

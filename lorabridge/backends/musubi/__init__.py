@@ -5,62 +5,15 @@ Read and executed at commit 30c658c (v0.3.4). Image and video families as listed
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING
+from lorabridge.backends.musubi.layout import artifacts
+from lorabridge.backends.musubi.lift import lift
+from lorabridge.backends.musubi.locate import locate
+from lorabridge.backends.musubi.logs import parser
+from lorabridge.backends.musubi.lower import NAME, TITLE, lower
+from lorabridge.backends.musubi.rows import DATASET_ROWS, HANDLED
+from lorabridge.backends.musubi.rows import ROWS as _ROWS
 
-if TYPE_CHECKING:
-    from lorabridge.backends.base import Artifacts, Installation, Lifted, Plan, Row, Site
-    from lorabridge.backends.events import LogParser
-    from lorabridge.config.load import Loaded
-    from lorabridge.families.resolve import Resolved
-
-NAME = "musubi"
-TITLE = "musubi-tuner"
 COMMIT = "30c658c4f4b0bf05038b3346eff9670259b10fc7"
+ROWS = _ROWS + DATASET_ROWS
 
-
-def __getattr__(name: str) -> tuple[Row, ...] | Mapping[str, str]:
-    """The tables, read when they are first asked for."""
-    from lorabridge.backends.musubi import rows
-
-    if name == "ROWS":
-        return rows.ROWS + rows.DATASET_ROWS
-    if name == "HANDLED":
-        return rows.HANDLED
-    raise AttributeError(name)
-
-
-def lower(resolved: Resolved, loaded: Loaded, site: Site) -> Plan:
-    """Intent to files and stages."""
-    from lorabridge.backends.musubi.lower import lower as run
-
-    return run(resolved, loaded, site)
-
-
-def lift(sources: Mapping[str, str]) -> Lifted:
-    """The trainer's files and commands back to intent."""
-    from lorabridge.backends.musubi.lift import lift as run
-
-    return run(sources)
-
-
-def locate(environ: Mapping[str, str]) -> Installation | None:
-    """The checkout on this machine."""
-    from lorabridge.backends.musubi.locate import locate as run
-
-    return run(environ)
-
-
-def parser(stage: str) -> LogParser:
-    """A parser for what a stage prints."""
-    from lorabridge.backends.musubi.logs import parser as run
-
-    return run(stage)
-
-
-def artifacts(output: Path, name: str) -> Artifacts:
-    """What a run has left so far."""
-    from lorabridge.backends.musubi.layout import artifacts as run
-
-    return run(output, name)
+__all__ = ["COMMIT", "HANDLED", "NAME", "ROWS", "TITLE", "artifacts", "lift", "locate", "lower", "parser"]

@@ -18,10 +18,13 @@ NAME = "musubi"
 TITLE = "musubi-tuner"
 
 DATASET_PARAMETERS = frozenset(
-    "resolution enable_bucket bucket_no_upscale caption_extension batch_size num_repeats cache_directory debug_dataset architecture "
-    "image_directory image_jsonl_file control_directory multiple_target fp_latent_window_size fp_1f_clean_indices fp_1f_target_index "
-    "fp_1f_no_post no_resize_control control_resolution video_directory video_jsonl_file target_frames frame_extraction frame_stride "
-    "frame_sample max_frames source_fps".split()
+    (
+        "resolution", "enable_bucket", "bucket_no_upscale", "caption_extension", "batch_size", "num_repeats", "cache_directory",
+        "debug_dataset", "architecture", "image_directory", "image_jsonl_file", "control_directory", "multiple_target",
+        "fp_latent_window_size", "fp_1f_clean_indices", "fp_1f_target_index", "fp_1f_no_post", "no_resize_control", "control_resolution",
+        "video_directory", "video_jsonl_file", "target_frames", "frame_extraction", "frame_stride", "frame_sample", "max_frames",
+        "source_fps",
+    )
 )
 """Keys that the trainer would take for dataset parameters if they stood in the training file (CU:37-82, CU:226)."""
 

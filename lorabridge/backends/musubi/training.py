@@ -161,8 +161,8 @@ def _optimizer_args(low: Lowering, native: str) -> list[str]:
         values["betas"] = tuple(config.betas)
     if config.eps != "auto":
         values["eps"] = config.eps
-    for key in values:
-        low.note("exact", f"optimizer.{key}", list(values[key]) if key == "betas" else values[key], "train:optimizer_args", f"{key}={values[key]!r}")
+    for key, value in values.items():
+        low.note("exact", f"optimizer.{key}", list(value) if key == "betas" else value, "train:optimizer_args", f"{key}={value!r}")
     for key, value in config.args.items():
         if key in values:
             low.problem("LB202", f"optimizer.args.{key}", f"`optimizer.args.{key}` and `optimizer.{key}` say the same thing", "one of them would be lost", "remove one")

@@ -7,6 +7,7 @@ removed. `.checkpoint` and `.sample` ask once and are removed when done.
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,6 +55,9 @@ class Control:
     @contextmanager
     def signals(self) -> Iterator[None]:
         """Read SIGTERM and SIGINT as a stop; a second one acts as usual. The old handlers come back at the end."""
+        if threading.current_thread() is not threading.main_thread():  # Python hears signals in its main thread only
+            yield
+            return
         watched = (signal.SIGTERM, signal.SIGINT)
         before = {number: signal.getsignal(number) for number in watched}
 

@@ -221,7 +221,7 @@ class Every(Strict):
 
 
 class Save(Strict):
-    """`every` null: only at the end. `keep_last` null: all. The final LoRA file is always kept."""
+    """`every` null: only at the end. `keep_last` null: all; it holds for states too. The final LoRA file is always kept."""
 
     every: Every | None = None
     keep_last: Count | None = None

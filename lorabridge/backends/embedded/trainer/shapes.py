@@ -1,10 +1,12 @@
 """Generated pictures of plain shapes, with captions: the food of the toy base and of the quick start.
 
-Pillow and the standard library only, so that a data set can be written before torch is imported.
+Run as `python -m lorabridge.backends.embedded.trainer.shapes OUT_DIR` for eight stars. Pillow and the standard library
+only, so that a data set can be written before torch is imported.
 """
 
 from __future__ import annotations
 
+import argparse
 import math
 import random
 from pathlib import Path
@@ -23,6 +25,7 @@ COLORS = {
 BACKGROUNDS = {"white": (244, 244, 244), "black": (20, 20, 20), "gray": (128, 128, 128)}
 SIZES = {"small": (0.20, 0.27), "big": (0.32, 0.42)}
 BASE_SHAPES = ("circle", "square", "triangle", "diamond", "cross")
+SHAPES = (*BASE_SHAPES, "star")
 _OVERSAMPLE = 4
 
 
@@ -110,9 +113,28 @@ def write_dataset(folder: Path, shape: str = "star", count: int = 8, side: int =
     colors, backgrounds = tuple(COLORS), tuple(BACKGROUNDS)
     written = []
     for index in range(count):
-        scene = random_scene(rng, (shape,))._replace(color=colors[index % len(colors)], background=backgrounds[(index + index // 3) % len(backgrounds)])
+        scene = random_scene(rng, (shape,))._replace(
+            color=colors[index % len(colors)], background=backgrounds[(index + index // 3) % len(backgrounds)]
+        )
         path = folder / f"{index:02d}.png"
         draw(scene, side).save(path)
         path.with_suffix(".txt").write_text(scene.caption + "\n", encoding="utf-8")
         written.append(path)
     return written
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line of this module; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m lorabridge.backends.embedded.trainer.shapes", description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--shape", choices=SHAPES, default="star")
+    parser.add_argument("--count", type=int, default=8)
+    parser.add_argument("--side", type=int, default=64)
+    parser.add_argument("--seed", type=int, default=7)
+    args = parser.parse_args(argv)
+    write_dataset(args.out, args.shape, args.count, args.side, args.seed)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -84,7 +84,7 @@ def _prepare(session: Session, shown: tuple[data.Shown, ...]) -> Prepared:
     velocity = pipe.scheduler.config.get("prediction_type") == "v_prediction"
     weights = level_weights(job.noise, levels, family.snr(pipe, levels), velocity)
     weights = weights * torch.tensor([item.weight for item in items], device=session.device)
-    noisy = family.mix(pipe, latents, noise, levels).to(session.denoiser.dtype)
+    noisy = family.mix(pipe, latents, noise, levels).to(lora.DTYPES[job.model.dtype])
     batch = Batch(noisy, levels, embeds, _time_ids(items).to(session.device))
     return Prepared(items, batch, family.target(pipe, latents, noise, levels), _mask(entries, session), weights)
 

@@ -23,7 +23,6 @@ from .tokens import qwen_tokenizer
 
 SIDE = 64
 _WIDTHS = (16, 32, 64, 64)
-_VAE_SHAPES = (*shapes.BASE_SHAPES, "star")
 
 
 def _pixels(scenes: list[shapes.Scene]) -> torch.Tensor:
@@ -33,7 +32,7 @@ def _pixels(scenes: list[shapes.Scene]) -> torch.Tensor:
 
 
 def _corpus() -> list[str]:
-    words = [*shapes.COLORS, *shapes.BACKGROUNDS, *shapes.SIZES, *_VAE_SHAPES, "background", "sks", "toy"]
+    words = [*shapes.COLORS, *shapes.BACKGROUNDS, *shapes.SIZES, *shapes.SHAPES, "background", "sks", "toy"]
     return [f"a {word} on a {word} background" for word in words] * 20
 
 
@@ -111,7 +110,7 @@ def train_vae(vae: Any, steps: int, batch: int, rng: random.Random) -> None:
     for step in range(1, steps + 1):
         for group in optimizer.param_groups:
             group["lr"] = _cosine(step, steps, 2e-3)
-        pixels = _pixels([shapes.random_scene(rng, _VAE_SHAPES) for _ in range(batch)])
+        pixels = _pixels([shapes.random_scene(rng, shapes.SHAPES) for _ in range(batch)])
         latents = vae.encode(pixels).latent
         noisy = latents + 0.05 * latents.detach().std() * torch.randn_like(latents)
         restored = vae.decode(noisy).sample
@@ -191,7 +190,7 @@ def train_denoiser(denoiser: Any, encoder: Any, tokenizer: Any, pool: torch.Tens
             parameter.copy_(mean)
 
 
-def build(out: Path, vae_steps: int, steps: int, *, width: int = 128, layers: int = 5, batch: int = 16) -> Path:
+def build(out: Path, vae_steps: int, steps: int, *, width: int = 128, layers: int = 5, batch: int = 16, pool_size: int = 4096) -> Path:
     """Train everything and write the diffusers folder `out` in bfloat16; returns `out`."""
     from diffusers import FlowMatchEulerDiscreteScheduler, SanaPipeline
 
@@ -202,7 +201,7 @@ def build(out: Path, vae_steps: int, steps: int, *, width: int = 128, layers: in
     denoiser = build_denoiser(width, layers)
     train_vae(vae, vae_steps, batch, rng)
     vae.eval()
-    pool, captions = _latent_pool(vae, 4096, rng)
+    pool, captions = _latent_pool(vae, pool_size, rng)
     scale = 1.0 / float(pool.std())
     vae.register_to_config(scaling_factor=scale)
     train_denoiser(denoiser, encoder, tokenizer, pool * scale, captions, steps=steps, batch=batch)

@@ -91,16 +91,16 @@ class FlowMixin:
     text_parts: tuple[str, ...] = ("text_encoder", "tokenizer")
     dead: tuple[str, ...] = ()
 
-    def mix(self, pipe: Any, latents: torch.Tensor, noise: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
+    def mix(self, pipe: Any, latents: torch.Tensor, noise: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
         """(1 - t) x + t n."""
         t = levels.view(-1, 1, 1, 1)
         return (1 - t) * latents + t * noise
 
-    def target(self, pipe: Any, latents: torch.Tensor, noise: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
+    def target(self, pipe: Any, latents: torch.Tensor, noise: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
         """Noise minus picture."""
         return noise - latents
 
-    def snr(self, pipe: Any, levels: torch.Tensor) -> torch.Tensor | None:  # noqa: ARG002
+    def snr(self, pipe: Any, levels: torch.Tensor) -> torch.Tensor | None:
         """Flow models have no use for it."""
         return None
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from .base import Batch, Drawing, Embeds, drawing_arguments, first_image, one
+from .base import Batch, Drawing, Embeds, drawing_arguments, one
 
 
 class Sdxl:
@@ -33,7 +33,7 @@ class Sdxl:
         encoded: torch.Tensor = vae.encode(pixels.to(vae.dtype)).latent_dist.mode()
         return encoded * vae.config.scaling_factor
 
-    def encode_prompt(self, pipe: Any, text: str, max_length: int | None) -> dict[str, torch.Tensor]:  # noqa: ARG002
+    def encode_prompt(self, pipe: Any, text: str, max_length: int | None) -> dict[str, torch.Tensor]:
         """(77, D) of both encoders side by side, and the pooled (P,) of the second. CLIP's length is fixed."""
         embeds, _, pooled, _ = pipe.encode_prompt(text, do_classifier_free_guidance=False)
         return {"embeds": embeds[0], "pooled": pooled[0]}
@@ -74,16 +74,21 @@ class Sdxl:
         return predicted
 
     def draw(self, pipe: Any, prompt: Embeds, negative: Embeds, drawing: Drawing) -> Image.Image:
-        """The pipeline draws with its own scheduler."""
-        result = pipe(
+        """The pipeline draws with its own scheduler. Decoding is done here, in float32 whatever the base computes in."""
+        arguments = {**drawing_arguments(drawing), "output_type": "latent"}
+        latents = pipe(
             prompt_embeds=one(prompt, "embeds", pipe, "unet"),
             pooled_prompt_embeds=one(prompt, "pooled", pipe, "unet"),
             negative_prompt_embeds=one(negative, "embeds", pipe, "unet"),
             negative_pooled_prompt_embeds=one(negative, "pooled", pipe, "unet"),
             guidance_scale=drawing.guidance,
-            **drawing_arguments(drawing),
-        )
-        return first_image(result)
+            **arguments,
+        ).images
+        vae = pipe.vae.float() if pipe.vae.config.force_upcast else pipe.vae
+        with torch.autocast(latents.device.type, enabled=False):
+            decoded = vae.decode(latents.to(vae.dtype) / vae.config.scaling_factor, return_dict=False)[0]
+        picture: Image.Image = pipe.image_processor.postprocess(decoded, output_type="pil")[0]
+        return picture
 
     def saved(self, state: dict[str, torch.Tensor], metadata: dict[str, Any]) -> dict[str, Any]:
         """The UNet's LoRA with its alpha."""

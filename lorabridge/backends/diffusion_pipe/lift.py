@@ -1,0 +1,152 @@
+"""The way back: the trainer's TOML files (and a launch script beside them) to intent."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+
+from lorabridge.backends.base import Lifted
+from lorabridge.backends.diffusion_pipe.lift_data import lift_datasets
+from lorabridge.backends.diffusion_pipe.lift_model import lift_model
+from lorabridge.backends.diffusion_pipe.lift_state import Lifting
+from lorabridge.backends.diffusion_pipe.rows import NEVER, ROWS
+from lorabridge.backends.engine import lift_rows
+from lorabridge.diagnostics import Diagnostic
+
+_INCLUDE = re.compile(r"--include[= ]+['\"]?localhost:([\d,]+)")
+_RESUME = re.compile(r"--resume_from_checkpoint[= ]+['\"]?([^\s'\"\\,]+)")
+
+
+def lift(sources: Mapping[str, str]) -> Lifted:
+    """Read the files back. What no field of the language can say stays in `native`."""
+    main, datasets, found = _read(sources)
+    rows, origins, rest = lift_rows(ROWS, {"main": main})
+    state = Lifting(rest.get("main", {}))
+    for path, value in rows.items():
+        state.set(path, value, origins[path])
+    state.set("lorabridge", 1)
+    arch = lift_model(state, main, datasets.get("dataset", {}))
+    _length(state)
+    _results(state)
+    _machine(state)
+    _optimizer(state, arch)
+    lift_datasets(state, datasets, main)
+    _launch(state, sources)
+    native = {f"main:{key}": value for key, value in state.rest.items()} | state.native
+    return Lifted(state.data, state.origins, native, tuple(found))
+
+
+def _read(sources: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, dict[str, Any]], list[Diagnostic]]:
+    found: list[Diagnostic] = []
+    trees: dict[str, dict[str, Any]] = {}
+    for name, text in sources.items():
+        if name.endswith(".toml"):
+            try:
+                trees[name] = tomllib.loads(text)
+            except tomllib.TOMLDecodeError as error:
+                found.append(Diagnostic("LB100", f"`{name}` is not valid TOML: {error}"))
+    main = next((tree for tree in trees.values() if "model" in tree), {})
+    held_out = {str(item.get("config", "")).rpartition("/")[2] for item in main.get("eval_datasets", ()) if isinstance(item, dict)}
+    datasets: dict[str, dict[str, Any]] = {}
+    for name, tree in trees.items():
+        if tree is not main:
+            datasets.setdefault("eval" if name.rpartition("/")[2] in held_out else "dataset", tree)
+    return main, datasets, found
+
+
+def _length(state: Lifting) -> None:
+    epochs, steps = state.pop("epochs"), state.pop("max_steps")
+    if steps is not None:
+        state.set("train.for", f"{steps} steps", "main:max_steps")
+        if epochs is not None and epochs < steps:
+            state.native["main:epochs"] = epochs
+    elif epochs is not None:
+        state.set("train.for", f"{epochs} epochs", "main:epochs")
+    warmup = state.pop("warmup_steps", 0)
+    state.set("scheduler.type", state.pop("lr_scheduler", "constant"), "main:lr_scheduler")
+    if warmup:
+        state.set("scheduler.warmup", f"{warmup} steps", "main:warmup_steps")
+    _saves(state, epochs, steps)
+
+
+def _saves(state: Lifting, epochs: int | None, steps: int | None) -> None:
+    every: dict[str, int | None] = {unit: state.pop(f"save_every_n_{unit}") for unit in ("steps", "epochs")}
+    state_epochs = state.pop("checkpoint_every_n_epochs")
+    last = {"steps": steps, "epochs": epochs if steps is None else None}
+    for unit, count in every.items():
+        if count is not None:
+            state.set("save.every", "never" if count == last[unit] else f"{count} {unit}", f"main:save_every_n_{unit}")
+            break
+    if state_epochs is not None:
+        if state_epochs == every["epochs"]:
+            state.set("save.state", True, "main:checkpoint_every_n_epochs")
+        else:
+            state.native["main:checkpoint_every_n_epochs"] = state_epochs
+
+
+def _results(state: Lifting) -> None:
+    runs = state.pop("output_dir")
+    if runs:
+        parent, _, name = str(runs).replace("\\", "/").rstrip("/").rpartition("/")
+        state.set("name", name or "run", "main:output_dir")
+        state.set("output.dir", parent or ".", "main:output_dir")
+    state.pop("dataset"), state.pop("steps_per_print")
+    every = state.pop("logging_steps", 1)
+    if every != 1:
+        state.set("logging.every", "never" if every == NEVER else f"{every} steps", "main:logging_steps")
+    if state.pop("monitoring.enable_wandb", False):
+        state.set("logging.to", "wandb", "main:monitoring.enable_wandb")
+        state.move("monitoring.wandb_tracker_name", "logging.wandb.project")
+        state.move("monitoring.wandb_run_name", "logging.wandb.run_name")
+    state.pop("monitoring.wandb_api_key")
+    for key in ("monitoring.wandb_tracker_name", "monitoring.wandb_run_name"):
+        if state.rest.get(key) == "":
+            state.pop(key)
+
+
+def _machine(state: Lifting) -> None:
+    stages = state.pop("pipeline_stages", 1)
+    if stages != 1:
+        state.set("hardware.pipeline_stages", stages, "main:pipeline_stages")
+    checkpointing = state.pop("activation_checkpointing", False)
+    state.set("memory.gradient_checkpointing", bool(checkpointing), "main:activation_checkpointing")
+    if checkpointing == "unsloth":
+        state.set("memory.checkpoint_offload", True, "main:activation_checkpointing")
+    blocks = state.pop("blocks_to_swap", 0)
+    if blocks:
+        state.set("memory.blocks_to_swap", blocks, "main:blocks_to_swap")
+    state.move("caching_batch_size", "cache.latents.batch_size")
+    state.move("map_num_proc", "cache.latents.workers")
+
+
+def _optimizer(state: Lifting, arch: str) -> None:
+    state.move("optimizer.type", "optimizer.type")
+    state.move("optimizer.lr", "optimizer.lr")
+    off = state.data.get("optimizer", {}).get("type") == "AdaFactor"
+    for key in [key for key in state.rest if key.startswith("optimizer.")]:
+        name = key.removeprefix("optimizer.")
+        value = state.pop(key)
+        if not (off and name in ("relative_step", "scale_parameter") and value is False):
+            state.set(f"optimizer.args.{name}", value, f"main:{key}")
+    if arch == "sdxl":
+        rates = [state.pop(f"model.text_encoder_{number}_lr") for number in (1, 2)]
+        state.set("adapter.text_encoder", rates != [0.0, 0.0], "main:model.text_encoder_1_lr")
+        if rates[0] and rates[0] == rates[1]:
+            state.set("optimizer.text_encoder_lr", rates[0], "main:model.text_encoder_1_lr")
+        elif any(rates):
+            state.native |= {f"main:model.text_encoder_{number}_lr": rate for number, rate in zip((1, 2), rates, strict=True) if rate is not None}
+
+
+def _launch(state: Lifting, sources: Mapping[str, str]) -> None:
+    """A launch script or `stages.json` beside the files."""
+    command = " ".join(text for name, text in sources.items() if not name.endswith((".toml", ".md")) and "train.py" in text)
+    if not command:
+        return
+    command = re.sub(r"[\"',\[\]\s]+", " ", command.replace("localhost:", "localhost\0")).replace("\0", ":") if '"argv"' in command else command
+    if found := _INCLUDE.search(command):
+        state.set("hardware.gpus", [int(part) for part in found[1].split(",") if part], "launch")
+    if found := _RESUME.search(command):
+        state.set("train.resume_from", found[1], "launch")
+    state.set("cache.reuse", "--regenerate_cache" not in command, "launch")

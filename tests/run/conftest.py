@@ -1,0 +1,148 @@
+"""Fake trainers: small Python scripts that say JSON lines, write files, crash, hang or fork."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import struct
+import sys
+import textwrap
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lorabridge.backends.base import Artifacts, Installation, Note, Plan, Stage
+from lorabridge.backends.events import Event, LineCutter
+from lorabridge.config.load import load
+from lorabridge.families.resolve import Resolved, resolve
+from lorabridge.run.display import Plain
+from lorabridge.run.folder import RunFolder, fresh
+from lorabridge.run.launch import Job, launch
+from lorabridge.run.process import Patience
+from lorabridge.run.record import read_events
+from lorabridge.run.verdict import Verdict
+
+CONFIG = """\
+lorabridge: 1
+name: cat-toy
+trigger: ohwx
+model: {family: qwen-image, paths: {transformer: /m/t.safetensors, vae: /m/v.safetensors, text_encoder: /m/q.safetensors}}
+datasets: [{images: pictures}]
+train: {for: 10 steps, seed: 7}
+sample: {every: 5 steps, prompts: ["[trigger] on a beach", "a beach"]}
+"""
+
+PRELUDE = """\
+import json, os, signal, struct, subprocess, sys, time
+from pathlib import Path
+OUT = Path(os.environ["FAKE_OUT"])
+def say(**event): print(json.dumps(event), flush=True)
+def steps(first, last, total=10, loss=1.0):
+    for step in range(first, last + 1): say(event="progress", step=step, total=total, loss=loss / step, lr=1e-4)
+def lora(name="cat-toy.safetensors", body=None):
+    header = json.dumps({"a.lora_A.weight": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()
+    (OUT / name).write_bytes(struct.pack("<Q", len(header)) + header + b"12345678" if body is None else body)
+    say(event="save", path=str(OUT / name), step=10)
+"""
+
+
+class JsonParser:
+    """Event lines of the fake trainers; all else is ignored."""
+
+    def __init__(self) -> None:
+        self._cutter = LineCutter()
+
+    def feed(self, data: bytes) -> list[Event]:
+        return self._events(self._cutter.feed(data))
+
+    def close(self) -> list[Event]:
+        return self._events(self._cutter.close())
+
+    def _events(self, lines: list[str]) -> list[Event]:
+        return [Event(**json.loads(line)) for line in lines if line.startswith('{"event"')]
+
+
+class FakeBackend:
+    """A backend whose trainer is a script."""
+
+    NAME, TITLE, COMMIT, ROWS, HANDLED = "fake", "The fake trainer", "", (), {}
+
+    def __init__(self, parser: Callable[[], Any] = JsonParser) -> None:
+        self._parser = parser
+
+    def parser(self, stage: str) -> Any:
+        return self._parser()
+
+    def artifacts(self, output: Path, name: str) -> Artifacts:
+        return Artifacts(tuple(sorted(output.glob("*.safetensors"))), (), tuple(sorted(output.glob("*.png"))))
+
+
+@dataclass
+class Ran:
+    """A finished run."""
+
+    verdict: Verdict
+    folder: RunFolder
+    shown: str
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    def named(self, event: str) -> list[dict[str, Any]]:
+        return [item for item in self.events if item["event"] == event]
+
+
+@pytest.fixture
+def resolved(tmp_path: Path) -> Resolved:
+    file = tmp_path / "cat.yaml"
+    file.write_text(CONFIG)
+    loaded = load(file)
+    assert loaded.config is not None, loaded.diagnostics
+    found = resolve(loaded.config)
+    assert isinstance(found, Resolved)
+    return found
+
+
+@pytest.fixture
+def make_job(tmp_path: Path, resolved: Resolved) -> Callable[..., Job]:
+    """A job of one or more scripts; `total` is what the plan promises."""
+
+    def make(*scripts: str, total: int | None = 10, env: dict[str, str] | None = None, parser: Callable[[], Any] = JsonParser) -> Job:
+        folder = next(fresh(tmp_path / "runs", "cat-toy", 0.0))
+        folder.create()
+        names = ["train"] if len(scripts) == 1 else [f"cache-{n}" for n in range(1, len(scripts))] + ["train"]
+        for name, script in zip(names, scripts, strict=True):
+            (folder.compiled / f"{name}.py").write_text(PRELUDE + textwrap.dedent(script))
+        stages = tuple(Stage(name, ("{python}", f"{{files}}/{name}.py"), {"FAKE_OUT": str(folder.output)}, title=f"the {name}") for name in names)
+        note = Note("rewritten", "train.for", "10 steps", "train:max_train_steps", "10", "counted <in> steps")
+        plan = Plan("fake", (), stages, (note, Note("exact", "optimizer.lr", "1e-4", "train:learning_rate", "0.0001")), (), total)
+        place = Installation(tmp_path, Path(sys.executable), "0123456789abcdef", True)
+        environ = {"PATH": os.environ["PATH"], **(env or {})}
+        return Job(folder, plan, FakeBackend(parser), place, resolved, environ, Patience(1.0, 1.0, 0.5, 0.5))
+
+    return make
+
+
+@pytest.fixture
+def run(make_job: Callable[..., Job]) -> Callable[..., Ran]:
+    """Run scripts to the end."""
+
+    def go(*scripts: str, **options: Any) -> Ran:
+        job, screen = make_job(*scripts, **options), io.StringIO()
+        verdict = launch(job, Plain(screen))
+        return Ran(verdict, job.folder, screen.getvalue(), list(read_events(job.folder.events)))
+
+    return go
+
+
+def png(color: tuple[int, int, int], side: int = 8) -> bytes:
+    """A picture of one color."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = (b"\0" + bytes(color) * side) * side
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
