@@ -187,7 +187,9 @@ def _override(loaded: Loaded, text: str) -> None:
     in_list = isinstance(target, list) and isinstance(last, int) and last < len(target)
     if in_list or (isinstance(target, dict) and isinstance(last, str)):
         target[last] = value
-        loaded.places[parts] = Place(span, span)
+        for old in [path for path in loaded.places if path[: len(parts)] == parts]:
+            del loaded.places[old]
+        loaded.places.update({(*parts, *below): Place(span, span) for below in _paths_in(value)})
     else:
         loaded.diagnostics.append(
             Diagnostic(
@@ -197,6 +199,12 @@ def _override(loaded: Loaded, text: str) -> None:
                 fix="`lorabridge show --resolved` prints the paths",
             )
         )
+
+
+def _paths_in(value: Any) -> list[KeyPath]:
+    """The path of a value and of everything inside it."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [(), *((key, *below) for key, inner in items for below in _paths_in(inner))]
 
 
 def _step(target: Any, part: str | int, following: str | int) -> Any:

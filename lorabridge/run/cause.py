@@ -19,7 +19,14 @@ _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _RANK = re.compile(r"^\s?\[(?:rank|default)\d+\]:\s?")
 _FINAL = re.compile(r"^[A-Za-z_][\w.]*(?:: .*|:)?$")
 _BAR = re.compile(r"\d+%\||\d+it \[")
-_WRAPPERS = ("subprocess.CalledProcessError", "CalledProcessError", "torch.distributed.elastic", "ChildFailedError", "SystemExit")
+_WRAPPERS = (
+    "subprocess.CalledProcessError",
+    "CalledProcessError",
+    "torch.distributed.elastic",
+    "ChildFailedError",
+    "SystemExit",
+    "KeyboardInterrupt",
+)
 
 
 def read_tail(log: Path) -> list[str]:
@@ -36,7 +43,7 @@ def read_tail(log: Path) -> list[str]:
 
 
 def exceptions(lines: list[str]) -> list[str]:
-    """The last line of each traceback, without those of launchers that only tell that their child failed."""
+    """The last line of each traceback, without those that only tell of an interrupt or of a child that failed."""
     found: list[str] = []
     inside = False
     for line in lines:

@@ -52,7 +52,7 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
         return [low]
     rough = (high - low) / count
     size = 10 ** math.floor(math.log10(rough))
-    step = next(factor * size for factor in (1, 2, 2.5, 5, 10) if factor * size >= rough * 0.999)
+    step = next(factor * size for factor in (1, 2, 2.5, 5, 10) if factor * size >= rough * 0.8)
     first = math.ceil(low / step - 1e-9)
     return [round(index * step, 12) for index in range(first, math.floor(high / step + 1e-9) + 1)]
 
@@ -87,6 +87,7 @@ def _drawing(losses: Series, rates: Series, bad: list[int]) -> Iterator[str]:
 def _grid(x: _Scale, y: _Scale) -> Iterator[str]:
     for value in ticks(y.low, y.high):
         yield f'<path class="g" d="M{_LEFT} {y(value):.1f}H{_RIGHT}"/><text x="{_LEFT - 8}" y="{y(value) + 4:.1f}" text-anchor="end">{value:g}</text>'
+    yield f'<path class="g" d="M{_LEFT} {_BOTTOM}H{_RIGHT}"/>'
     for value in ticks(x.low, x.high, 8):
         if value == int(value):
             yield f'<path class="g" d="M{x(value):.1f} {_BOTTOM}v5"/><text x="{x(value):.1f}" y="{_BOTTOM + 19}" text-anchor="middle">{value:g}</text>'

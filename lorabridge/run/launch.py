@@ -68,18 +68,34 @@ def launch(job: Job, display: Display) -> Verdict:
     with Interrupt() as interrupt, EventLog(job.folder.events) as log:
         recorder = Recorder(log, view, display)
         try:
-            recorder.tell(None, _start(job))
-            ends = _stages(job, recorder, interrupt)
-            verdict = judge(job.folder, job.plan, view, ends, artifacts_of(job), interrupt.name)
+            verdict = _run(job, recorder, interrupt)
         except OSError as error:
             verdict = Verdict("failed", f"lorabridge could not go on: {error}", view.current)
-        try:
-            recorder.tell(None, {"event": "end", "reason": verdict.reason, "code": verdict.code, "cause": verdict.cause, "step": view.step})
-        finally:
-            display.close()
+        except Exception as error:
+            _end(Verdict("failed", f"lorabridge itself failed: {error!r}"), recorder, display)
+            raise
+        _end(verdict, recorder, display)
         with contextlib.suppress(OSError):  # the verdict stands, with or without its page
             write_report(job.folder, job.plan, job.installation, job.resolved, view, artifacts_of(job), verdict)
     return verdict
+
+
+def _run(job: Job, recorder: Recorder, interrupt: Interrupt) -> Verdict:
+    stages = [{"name": stage.name, "title": stage.title} for stage in job.plan.stages]
+    name = job.resolved.config.name
+    recorder.tell(None, {"event": "start", "name": name, "backend": job.plan.backend, "total": job.plan.total_steps, "stages": stages})
+    ends = _stages(job, recorder, interrupt)
+    return judge(job.folder, job.plan, recorder.view, ends, artifacts_of(job), interrupt.name)
+
+
+def _end(verdict: Verdict, recorder: Recorder, display: Display) -> None:
+    """The last record. A disk that takes no more must not hide the verdict."""
+    end = {"event": "end", "reason": verdict.reason, "code": verdict.code, "cause": verdict.cause, "step": recorder.view.step}
+    try:
+        with contextlib.suppress(OSError):
+            recorder.tell(None, end)
+    finally:
+        display.close()
 
 
 def draw(folder: RunFolder, view: View) -> None:
@@ -91,17 +107,6 @@ def draw(folder: RunFolder, view: View) -> None:
 def artifacts_of(job: Job) -> Artifacts:
     """What the trainer left, as its backend knows it."""
     return job.backend.artifacts(job.folder.output, job.resolved.config.name)
-
-
-def _start(job: Job) -> dict[str, Any]:
-    stages = [{"name": stage.name, "title": stage.title} for stage in job.plan.stages]
-    return {
-        "event": "start",
-        "name": job.resolved.config.name,
-        "backend": job.plan.backend,
-        "total": job.plan.total_steps,
-        "stages": stages,
-    }
 
 
 def _stages(job: Job, recorder: Recorder, interrupt: Interrupt) -> list[StageEnd]:
@@ -146,7 +151,7 @@ def _watch(job: Job, stage: Stage, recorder: Recorder, interrupt: Interrupt) -> 
 
 
 def _pump(process: Process, tee: Tee, recorder: Recorder, interrupt: Interrupt, patience: Patience) -> None:
-    heeded = interrupt.count
+    heeded = 0
     failed_at: float | None = None
     while (data := process.read(_TICK)) is not None:
         if data:

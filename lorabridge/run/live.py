@@ -35,7 +35,9 @@ class Live:
         """Warnings and errors stay above the screen; all else is drawn."""
         if record["event"] in ("warning", "error"):
             color = "yellow" if record["event"] == "warning" else "red"
-            self._console.print(f"[{color}]{record['event']}[/]: {escape(clean(str(record.get('text', ''))))}", soft_wrap=True, highlight=False)
+            self._console.print(
+                f"[{color}]{record['event']}[/]: {escape(clean(str(record.get('text', ''))))}", soft_wrap=True, highlight=False
+            )
         self._draw(view, at_once=record["event"] in ("stage", "end"))
 
     def tick(self, view: View) -> None:

@@ -111,9 +111,8 @@ class Process:
                 self._step()
             return
         self._ended_at = self._ended_at or now
-        if not self._drained and now - self._ended_at > self._patience.linger:
-            self._sweep()
-            self._drained = self._drained or now - self._ended_at > 2 * self._patience.linger
+        # children that keep the pipe open are not waited for; __exit__ ends them
+        self._drained = self._drained or (now - self._ended_at > self._patience.linger and self._chunks.empty())
 
     def stop(self) -> None:
         """Ask the whole group to end, as Ctrl-C does; what does not listen is terminated, then killed, when its time is up."""

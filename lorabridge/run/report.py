@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import platform
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lorabridge import __version__
 from lorabridge.backends.base import Artifacts, Installation, Note, Plan
@@ -22,6 +23,9 @@ from lorabridge.run.pictures import collect, gallery
 from lorabridge.run.record import read_events
 from lorabridge.run.verdict import Verdict
 from lorabridge.run.view import View, duration, where
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,15 @@ def page(**parts: Any) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+    environment.filters["marked"] = marked
     return environment.get_template("report.html.jinja").render(**parts)
+
+
+def marked(text: str) -> Markup:
+    """Text with what stands between backticks as code."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def headline(verdict: Verdict, view: View) -> str:
@@ -144,7 +156,9 @@ def _checkpoints(folder: RunFolder, view: View, artifacts: Artifacts) -> list[Ch
     rows = []
     for path in artifacts.checkpoints:
         try:
-            rows.append(Checkpoint(_relative(path, folder), readable(size_of(path)), steps.get(path.name, "")))
+            rows.append(
+                Checkpoint(_relative(path, folder), readable(size_of(path)), steps.get(path.name) or steps.get(path.parent.name, ""))
+            )
         except OSError:
             continue
     return rows

@@ -116,7 +116,9 @@ def make_job(tmp_path: Path, resolved: Resolved) -> Callable[..., Job]:
         names = ["train"] if len(scripts) == 1 else [f"cache-{n}" for n in range(1, len(scripts))] + ["train"]
         for name, script in zip(names, scripts, strict=True):
             (folder.compiled / f"{name}.py").write_text(PRELUDE + textwrap.dedent(script))
-        stages = tuple(Stage(name, ("{python}", f"{{files}}/{name}.py"), {"FAKE_OUT": str(folder.output)}, title=f"the {name}") for name in names)
+        stages = tuple(
+            Stage(name, ("{python}", f"{{files}}/{name}.py"), {"FAKE_OUT": str(folder.output)}, title=f"the {name}") for name in names
+        )
         note = Note("rewritten", "train.for", "10 steps", "train:max_train_steps", "10", "counted <in> steps")
         plan = Plan("fake", (), stages, (note, Note("exact", "optimizer.lr", "1e-4", "train:learning_rate", "0.0001")), (), total)
         place = Installation(tmp_path, Path(sys.executable), "0123456789abcdef", True)
@@ -145,4 +147,9 @@ def png(color: tuple[int, int, int], side: int = 8) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     rows = (b"\0" + bytes(color) * side) * side
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )

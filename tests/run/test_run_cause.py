@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from lorabridge.run.cause import cause_of, exceptions, out_of_memory, read_tail
 from lorabridge.run.view import StageView
 
@@ -59,7 +60,9 @@ def test_out_of_memory(tmp_path, text):
 
 def test_the_text_about_memory_far_before_the_end_is_none(tmp_path):
     log = tmp_path / "x.log"
-    log.write_text("hint: on CUDA out of memory lower the batch\n" + "quiet line\n" * 3000 + "Traceback (most recent call last):\n  f\nKeyError: 'a'\n")
+    log.write_text(
+        "hint: on CUDA out of memory lower the batch\n" + "quiet line\n" * 3000 + "Traceback (most recent call last):\n  f\nKeyError: 'a'\n"
+    )
     lines = read_tail(log)
     assert not out_of_memory(lines)
     assert cause_of(StageView("train"), 1, lines) == "KeyError: 'a'"

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from lorabridge.run.launch import command
 from lorabridge.run.record import read_events
 
@@ -58,10 +59,20 @@ def test_raw_bytes_are_kept_in_order(run):
         ("print('bad option'); sys.exit(2)", "failed", 3, "bad option"),
         ("os.kill(os.getpid(), signal.SIGKILL)", "failed", 3, "ended by SIGKILL from outside"),
         ("say(event='error', text='disk is gone'); sys.exit(1)", "failed", 3, "disk is gone"),
-        ("raise type('OutOfMemoryError', (RuntimeError,), {'__module__': 'torch'})('CUDA out of memory. Tried 2 GiB')", "out of memory", 4, "CUDA out of memory"),
+        (
+            "raise type('OutOfMemoryError', (RuntimeError,), {'__module__': 'torch'})('CUDA out of memory. Tried 2 GiB')",
+            "out of memory",
+            4,
+            "CUDA out of memory",
+        ),
         ("say(event='error', code='out_of_memory', text='no room'); sys.exit(4)", "out of memory", 4, "no room"),
         ("say(event='error', code='not_finite', text='the loss is nan', step=4); sys.exit(5)", "diverged", 5, "the loss is nan"),
-        ("steps(1, 9); say(event='progress', step=10, total=10, loss=float('nan')); lora()", "diverged", 5, "not a finite number at step 10"),
+        (
+            "steps(1, 9); say(event='progress', step=10, total=10, loss=float('nan')); lora()",
+            "diverged",
+            5,
+            "not a finite number at step 10",
+        ),
         ("", "untrained", 3, "after 0 of 10 planned steps"),
         ("say(event='end', text='completed'); lora()", "untrained", 3, "after 0 of 10 planned steps"),
         ("steps(1, 4); lora()", "untrained", 3, "after 4 of 10 planned steps"),
@@ -165,6 +176,21 @@ def test_secrets_are_nowhere(run):
     assert len(texts) > 5
     assert not any(secret.encode() in text or b"KLMNOP" in text for text in texts)
     assert ran.named("warning")[0]["text"] == "token " + "*" * len(secret)
+
+
+def test_a_defect_of_ours_is_recorded_and_raised(make_job, monkeypatch):
+    import io
+
+    from lorabridge.run import launch as module
+    from lorabridge.run.display import Plain
+
+    job = make_job("steps(1, 5)")
+    monkeypatch.setattr(module, "judge", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        module.launch(job, Plain(io.StringIO()))
+    last = list(read_events(job.folder.events))[-1]
+    assert (last["event"], last["code"]) == ("end", 3)
+    assert "lorabridge itself failed: ZeroDivisionError" in last["cause"]
 
 
 def test_a_full_disk_ends_the_run_truthfully(make_job, monkeypatch):

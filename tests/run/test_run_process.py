@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from lorabridge.run.process import Interrupt, Patience, Process
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="process groups are POSIX")
@@ -117,12 +118,27 @@ subprocess.Popen([sys.executable, "-c", child], stdout=subprocess.DEVNULL, stder
     assert gone(process)
 
 
-def test_an_error_of_ours_leaves_nothing():
-    with pytest.raises(RuntimeError), start("import time; print('up', flush=True); time.sleep(300)") as process:
-        wait_for(process, b"up", 1)
-        raise RuntimeError
+def test_children_get_a_moment_after_a_normal_end(tmp_path):
+    done = tmp_path / "uploaded"
+    child = f"import time; time.sleep(0.3); open({str(done)!r}, 'w')"
+    script = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)"
+    with start(script, patience=Patience(1, 1, 2)) as process:
+        drain(process)
+    assert done.exists()
     assert gone(process)
-    assert not psutil.pid_exists(process.pid) or psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_an_error_of_ours_leaves_nothing():
+    def broken() -> None:
+        with start("import time; print('up', flush=True); time.sleep(300)") as process:
+            started.append(process)
+            wait_for(process, b"up", 1)
+            raise RuntimeError
+
+    started: list[Process] = []
+    with pytest.raises(RuntimeError):
+        broken()
+    assert gone(started[0])
 
 
 def test_interrupts_are_counted_and_the_handlers_come_back():

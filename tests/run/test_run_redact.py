@@ -6,7 +6,13 @@ from lorabridge.run.redact import Redactor, secrets_in
 
 
 def test_which_variables_are_secret():
-    environ = {"HF_TOKEN": "hf_12345678", "WANDB_API_KEY": "k" * 40, "MY_PASSWORD": "short", "PATH": "/usr/bin:/bin", "TOKENIZERS_PARALLELISM": "false-false"}
+    environ = {
+        "HF_TOKEN": "hf_12345678",
+        "WANDB_API_KEY": "k" * 40,
+        "MY_PASSWORD": "short",
+        "PATH": "/usr/bin:/bin",
+        "TOKENIZERS_PARALLELISM": "false-false",
+    }
     assert secrets_in(environ) == [b"k" * 40, b"hf_12345678"]
 
 

@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+
 from lorabridge.run.curve import curve_svg, smoothed, thinned, ticks
 from lorabridge.run.pictures import Sample, collect, gallery, shrunk
 from lorabridge.run.view import Point
@@ -67,7 +68,7 @@ def test_the_page_holds_all_it_shows(run, env):
     assert text.count("<svg") == 1
     for words in (
         "cat-toy", "completed", "10 steps in", "with trigger", "without trigger", "before", "during", "after", "step 5", "ohwx on a beach",
-        "cat-toy.safetensors", "captions are <short>", "2 times", "counted <in> steps", "1 settings said exactly", "0123456789ab with local changes",
+        "cat-toy.safetensors", "captions are <short>", "2 times", "counted <in> steps", "1 setting said exactly", "0123456789ab with local changes",
         "load_lora_weights", "rank 16", "cache-1",
     ):  # fmt: skip
         assert words in page.words, words
@@ -166,6 +167,8 @@ def test_smoothing_is_fair_to_the_first_values():
     assert smoothed([(step, 3.0) for step in range(50)]) == [(step, pytest.approx(3.0)) for step in range(50)]
 
 
-@pytest.mark.parametrize(("low", "high", "expected"), [(0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1.0]), (1, 1, [1]), (0, 1e-4, [0, 2e-5, 4e-5, 6e-5, 8e-5, 1e-4])])
+@pytest.mark.parametrize(
+    ("low", "high", "expected"), [(0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1.0]), (1, 1, [1]), (0, 1e-4, [0, 2e-5, 4e-5, 6e-5, 8e-5, 1e-4])]
+)
 def test_ticks(low, high, expected):
     assert ticks(low, high) == pytest.approx(expected)

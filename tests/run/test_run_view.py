@@ -7,6 +7,7 @@ import json
 import math
 
 import pytest
+
 from lorabridge.run.display import Guarded, JsonLines, Plain, choose
 from lorabridge.run.record import EventLog, read_events
 from lorabridge.run.view import View, duration, view_of, where
@@ -44,7 +45,9 @@ def test_a_loss_that_is_no_number_is_seen_and_left_out_of_the_average():
     assert math.isnan(view.points[2].loss or 0)
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(None, "unknown"), (4.4, "4 s"), (200, "3 min 20 s"), (7500, "2 h 05 min"), (97200, "1 d 3 h")])
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(None, "unknown"), (4.4, "4 s"), (200, "3 min 20 s"), (7500, "2 h 05 min"), (97200, "1 d 3 h")]
+)
 def test_duration(seconds, text):
     assert duration(seconds) == text
 
@@ -100,7 +103,14 @@ def test_the_live_screen_draws(monkeypatch):
     live = Live(screen)
     view = View()
     records = [
-        {"time": 0, "stage": None, "event": "start", "name": "x", "total": 10, "stages": [{"name": "cache", "title": "cache"}, {"name": "train"}]},
+        {
+            "time": 0,
+            "stage": None,
+            "event": "start",
+            "name": "x",
+            "total": 10,
+            "stages": [{"name": "cache", "title": "cache"}, {"name": "train"}],
+        },
         {"time": 1, "stage": "cache", "event": "stage", "state": "started"},
         {"time": 900, "stage": "cache", "event": "stage", "state": "ended", "code": 0},
         {"time": 1000, "stage": "train", "event": "stage", "state": "started"},

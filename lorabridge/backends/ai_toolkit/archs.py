@@ -12,6 +12,10 @@ from typing import Any, Literal
 
 from lorabridge.families import Family, Variant
 
+NAME = "ai-toolkit"
+TITLE = "ai-toolkit"
+COMMIT = "27a03a91f23eb1b757d5ec2e80ee3e129cfcc350"
+
 
 @dataclass(frozen=True)
 class Arch:
@@ -59,7 +63,9 @@ _UNET = Arch(
     paths={"vae": "model.vae_path"},
 )
 _V_PRED = {"model.is_v_pred": True}
-_FLUX = Arch("flux", te_qtype="qtype", backends=True, merge=True, assistant=True, guidance=True, dynamic=True, paths={"vae": "model.vae_path"})
+_FLUX = Arch(
+    "flux", te_qtype="qtype", backends=True, merge=True, assistant=True, guidance=True, dynamic=True, paths={"vae": "model.vae_path"}
+)
 _FLUX2 = Arch("flux2", te_qtype="qtype", offload=True, guidance=True, dynamic=True, paths={"vae": "model.vae_path"}, controls=3)
 _KLEIN = replace(_FLUX2, te_qtype="qtype_te", guidance=False)
 _QWEN = Arch("qwen_image", offload=True, backends=True, dynamic=True, extras="Qwen/Qwen-Image")
@@ -115,7 +121,14 @@ ARCHS: dict[tuple[str, str], Arch] = {
     ("flux1", "schnell"): replace(_FLUX, native="flux:schnell", guidance=False),
     ("flux1", "flex1"): replace(_FLUX, native="flex1", guidance=False, fixed={"train.bypass_guidance_embedding": True}),
     ("flux1-kontext", "dev"): Arch(
-        "flux_kontext", te_qtype="qtype", low_vram=False, backends=True, guidance=True, dynamic=True, extras="black-forest-labs/FLUX.1-Kontext-dev", controls=1
+        "flux_kontext",
+        te_qtype="qtype",
+        low_vram=False,
+        backends=True,
+        guidance=True,
+        dynamic=True,
+        extras="black-forest-labs/FLUX.1-Kontext-dev",
+        controls=1,
     ),
     ("flex2", "preview"): Arch(
         "flex2", te_qtype="qtype", low_vram=False, dynamic=True, controls=1, fixed={"train.bypass_guidance_embedding": True}
@@ -162,7 +175,9 @@ ARCHS: dict[tuple[str, str], Arch] = {
     ("mage-flow", "edit"): replace(_MAGE, native="mageflow_edit", controls=3),
     ("boogu-image", "base"): _BOOGU,
     ("boogu-image", "edit"): replace(_BOOGU, native="boogu_image_edit", controls=3),
-    ("nucleus-image", "base"): Arch("nucleus_image", offload=True, ignore=("img_mlp.experts", "img_mlp.gate"), extras="NucleusAI/Nucleus-Image"),
+    ("nucleus-image", "base"): Arch(
+        "nucleus_image", offload=True, ignore=("img_mlp.experts", "img_mlp.gate"), extras="NucleusAI/Nucleus-Image"
+    ),
     ("prx-pixel", "t2i"): Arch("prx_pixel"),
     ("wan21", "t2v-14b"): replace(_WAN, native="wan21:14b"),
     ("wan21", "t2v-1.3b"): replace(_WAN, native="wan21:1b"),

@@ -5,8 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import Any
 
-from lorabridge.backends.ai_toolkit import TITLE
-from lorabridge.backends.ai_toolkit.archs import Arch
+from lorabridge.backends.ai_toolkit.archs import TITLE, Arch
 from lorabridge.backends.ai_toolkit.rows import DATASET_ROWS
 from lorabridge.backends.engine import Lowering
 from lorabridge.config.schema.data import Dataset
@@ -25,11 +24,21 @@ def datasets(low: Lowering, arch: Arch) -> None:
     for index, entry in enumerate(entries):
         _sources(low, index, entry)
     _reuse(low)
+
+
+def trigger(low: Lowering) -> None:
+    """The trigger word of the run."""
+    shared = shared_trigger(low)
     if shared:
         low.put("process:trigger_word", shared, "trigger")
         low.note("exact", "trigger", shared, "process:trigger_word", shared)
-    if low.config.trigger and not shared and not any(data.trigger for data in low.config.datasets):
-        low.note("exact", "trigger", low.config.trigger, text="no dataset takes it; it is written into the sample prompts")
+    elif low.config.trigger:
+        low.note(
+            "rewritten",
+            "trigger",
+            low.config.trigger,
+            text="the datasets have words of their own; this one is written into the sample prompts",
+        )
 
 
 def shared_trigger(low: Lowering) -> str:
@@ -82,7 +91,12 @@ def _companions(low: Lowering, arch: Arch, here: str, data: Dataset) -> dict[str
     if not data.control:
         return entry
     if len(data.control) > arch.controls:
-        low.refuse(f"{here}.control", data.control, f"{low.family.title} ({low.variant.name}) takes {arch.controls or 'no'} control folders here", f"keep {arch.controls}" if arch.controls else "remove `control`")
+        low.refuse(
+            f"{here}.control",
+            data.control,
+            f"{low.family.title} ({low.variant.name}) takes {arch.controls or 'no'} control folders here",
+            f"keep {arch.controls}" if arch.controls else "remove `control`",
+        )
     folders = [_beside(low, f"{here}.control", folder, data) for folder in data.control]
     entry["control_path"] = folders[0] if len(folders) == 1 else folders
     low.note("exact", f"{here}.control", data.control, ":control_path", folders)
@@ -94,7 +108,13 @@ def _beside(low: Lowering, path: str, folder: str, data: Dataset) -> str:
     native = low.path(folder)
     own = data.images or data.videos
     if own is not None and posixpath.join(native, "").startswith(posixpath.join(low.path(own), "")):
-        low.problem("LB307", path, f"`{path}` lies inside the folder of the pictures", f"{TITLE} walks that folder with all folders in it and would train these pictures too", "move it beside the folder")
+        low.problem(
+            "LB307",
+            path,
+            f"`{path}` lies inside the folder of the pictures",
+            f"{TITLE} walks that folder with all folders in it and would train these pictures too",
+            "move it beside the folder",
+        )
     return native
 
 
@@ -107,7 +127,13 @@ def _video(low: Lowering, arch: Arch, here: str, data: Dataset) -> dict[str, Any
     video = data.video
     if video is None or (video.frames == [1] and video.extract != "full"):
         path = f"{here}.video" if video is None else f"{here}.video.frames"
-        low.problem("LB307", path, f"{TITLE} finds no clip with one frame", "with one frame it looks for pictures, and stops when the folder has none", "add `video: {frames: [33]}`")
+        low.problem(
+            "LB307",
+            path,
+            f"{TITLE} finds no clip with one frame",
+            "with one frame it looks for pictures, and stops when the folder has none",
+            "add `video: {frames: [33]}`",
+        )
         return {}
     if video.extract == "full":
         return _whole_clip(low, arch, here, data)
@@ -121,7 +147,14 @@ def _whole_clip(low: Lowering, arch: Arch, here: str, data: Dataset) -> dict[str
         low.refuse(f"{here}.video.max_frames", video.max_frames, "clips are taken whole, however long", "cut the clips, and remove it")
     fps = arch.fps if video.fps == "auto" else video.fps
     low.note("exact", f"{here}.video.extract", "full", ":auto_frame_count", True)
-    low.note("exact" if video.fps != "auto" else "added", f"{here}.video.fps" if video.fps != "auto" else "", video.fps, ":fps", fps, "frames per second taken from each clip")
+    low.note(
+        "exact" if video.fps != "auto" else "added",
+        f"{here}.video.fps" if video.fps != "auto" else "",
+        video.fps,
+        ":fps",
+        fps,
+        "frames per second taken from each clip",
+    )
     return {"auto_frame_count": True, "fps": int(fps) if float(fps).is_integer() else fps}
 
 
@@ -129,10 +162,20 @@ def _squeezed(low: Lowering, here: str, data: Dataset) -> dict[str, Any]:
     video = data.video
     assert video is not None
     if len(video.frames) > 1:
-        low.refuse(f"{here}.video.frames", video.frames, "a dataset has one frame count", f"write `frames: [{video.frames[-1]}]`, or one dataset for each count")
+        low.refuse(
+            f"{here}.video.frames",
+            video.frames,
+            "a dataset has one frame count",
+            f"write `frames: [{video.frames[-1]}]`, or one dataset for each count",
+        )
     text = f"each clip is squeezed whole into {video.frames[0]} frames"
     if low.wrote(f"{here}.video.extract"):
-        low.refuse(f"{here}.video.extract", video.extract, f"{text}, or taken whole with `full`", "write `extract: full`, or cut the clips first and leave `extract` out")
+        low.refuse(
+            f"{here}.video.extract",
+            video.extract,
+            f"{text}, or taken whole with `full`",
+            "write `extract: full`, or cut the clips first and leave `extract` out",
+        )
     else:
         low.problem("LB302", f"{here}.video", text, "it has no `head`", "cut the clips to length for natural speed", "warning")
         low.note("rewritten", f"{here}.video.frames", video.frames, ":num_frames", video.frames[0], text)
@@ -152,7 +195,14 @@ def _caches(low: Lowering, index: int) -> dict[str, Any]:
         entry["cache_latents_num_workers"] = max(1, latents.workers)
         if index == 0:
             text = "threads; 0 is read as 1" if latents.workers == 0 else "threads"
-            low.note("rewritten" if latents.workers == 0 else "exact", "cache.latents.workers", latents.workers, ":cache_latents_num_workers", entry["cache_latents_num_workers"], text)
+            low.note(
+                "rewritten" if latents.workers == 0 else "exact",
+                "cache.latents.workers",
+                latents.workers,
+                ":cache_latents_num_workers",
+                entry["cache_latents_num_workers"],
+                text,
+            )
     return entry
 
 
@@ -167,9 +217,22 @@ def _text_cache(low: Lowering) -> bool:
     elif any(data.captions.shuffle for data in low.config.datasets):
         reason = "captions are shuffled, and cached ones are frozen"
     if reason and said and to != "off":
-        low.problem("LB307", "cache.text.to", f"captions cannot be cached: {reason}", "the trainer stops, or trains one order of the tags", "write `cache.text: off`")
+        low.problem(
+            "LB307",
+            "cache.text.to",
+            f"captions cannot be cached: {reason}",
+            "the trainer stops, or trains one order of the tags",
+            "write `cache.text: off`",
+        )
     on = to != "off" and not reason
-    low.note("exact" if not reason or to == "off" else "defaulted", "cache.text.to", to, "process:train.cache_text_embeddings", on, f"off: {reason}" if reason else "")
+    low.note(
+        "exact" if not reason or to == "off" else "defaulted",
+        "cache.text.to",
+        to,
+        "process:train.cache_text_embeddings",
+        on,
+        f"off: {reason}" if reason else "",
+    )
     return on
 
 
@@ -184,13 +247,27 @@ def _reuse(low: Lowering) -> None:
 def _captions(low: Lowering, here: str, data: Dataset, text: bool) -> None:
     if data.captions.dropout != "off" and data.trigger:
         why = f"{TITLE} puts the trigger word into dropped captions too"
-        low.problem("LB302", f"{here}.captions.dropout", "a dropped caption is the trigger word here, not empty", why, "leave `trigger` out and write the word into the captions", "warning")
+        low.problem(
+            "LB302",
+            f"{here}.captions.dropout",
+            "a dropped caption is the trigger word here, not empty",
+            why,
+            "leave `trigger` out and write the word into the captions",
+            "warning",
+        )
 
 
 def _regularization(low: Lowering, here: str, data: Dataset) -> None:
     if data.regularization:
         why = f"{TITLE} takes a regularization batch at every other step, however many pictures there are"
-        low.problem("LB302", f"{here}.regularization", "half of the steps train regularization pictures", why, "double `train.for` if the number of steps was meant for your own pictures", "warning")
+        low.problem(
+            "LB302",
+            f"{here}.regularization",
+            "half of the steps train regularization pictures",
+            why,
+            "double `train.for` if the number of steps was meant for your own pictures",
+            "warning",
+        )
 
 
 def _upscale(low: Lowering, here: str, data: Dataset) -> None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from lorabridge.backends.ai_toolkit import COMMIT
+from lorabridge.backends.ai_toolkit.archs import COMMIT
 from lorabridge.backends.base import Installation
 
 HOME, PYTHON = "LORABRIDGE_AI_TOOLKIT_HOME", "LORABRIDGE_AI_TOOLKIT_PYTHON"
@@ -15,9 +15,9 @@ HOME, PYTHON = "LORABRIDGE_AI_TOOLKIT_HOME", "LORABRIDGE_AI_TOOLKIT_PYTHON"
 def locate(environ: Mapping[str, str]) -> Installation | None:
     """The checkout that the environment names, or one in a usual place; None when there is none."""
     named = environ.get(HOME)
-    for home in [Path(named).expanduser()] if named else _usual(environ):
-        if named or _is_checkout(home):
-            home = home.absolute()
+    for place in [Path(named).expanduser()] if named else _usual(environ):
+        if named or _is_checkout(place):
+            home = place.absolute()
             python = _python(home, environ)
             commit = _commit(home)
             return Installation(home, python, commit, None, tuple(_problems(home, python, commit)))

@@ -19,8 +19,12 @@ _BAR = re.compile(
 _CACHES = ("Caching latents", "Caching text embeddings", "Caching CLIP")
 _SAMPLES = ("Generating Samples", "Generating Images")
 _FINAL = re.compile(r"_\d{9}(_(high|low)_noise)?\.safetensors$")
-_INFO = re.compile(r"^(#### IMPORTANT RESUMING FROM .*|Found step \d+ in metadata.*|create LoRA for .*| *-  Found \d+ .*|Skipping first sample.*|Removing old save: .*)$")
-_WARN = re.compile(r"loss is nan|OOM during training step[^#]*|Error (?:processing|loading) (?:image|video): .*|Pretrained lora path from config does not exist: .*")
+_INFO = re.compile(
+    r"^(#### IMPORTANT RESUMING FROM .*|Found step \d+ in metadata.*|create LoRA for .*| *-  Found \d+ .*|Skipping first sample.*|Removing old save: .*)$"
+)
+_WARN = re.compile(
+    r"loss is nan|OOM during training step[^#]*|Error (?:processing|loading) (?:image|video): .*|Pretrained lora path from config does not exist: .*"
+)
 _ERROR = re.compile(r"Error running job: (.*)$")
 
 
@@ -31,6 +35,11 @@ class _Bar:
     step: int = 0
     loss: str = ""
     doubt: Event | None = None
+
+
+def parser(stage: str) -> JobParser:
+    """The parser of the only stage."""
+    return JobParser()
 
 
 class JobParser:
@@ -82,7 +91,9 @@ class JobParser:
     def _progress(self, match: re.Match[str], count: int, total: int) -> list[Event]:
         bar = self._bar = self._bar or _Bar(count)
         self._total = total
-        event = Event("progress", count + 1, total, loss=_float(match["loss"]), lr=_float(match["lr"]), rate=_rate(match), eta=_seconds(match["eta"]))
+        event = Event(
+            "progress", count + 1, total, loss=_float(match["loss"]), lr=_float(match["lr"]), rate=_rate(match), eta=_seconds(match["eta"])
+        )
         events: list[Event] = []
         if bar.doubt is not None and count > bar.step:
             events = self._settle()
@@ -130,9 +141,7 @@ class JobParser:
             return self._saved(text.removeprefix("Saved checkpoint to "))
         if text.startswith("Saved optimizer to "):
             return [Event("state", self._bar.step if self._bar else None, path=text.removeprefix("Saved optimizer to "))]
-        if text == "Job stopped":
-            self._stopped = True
-            return []
+        self._stopped = self._stopped or text == "Job stopped"
         if warned := _WARN.search(text):
             return [Event("warning", self._bar.step if self._bar else None, text=warned[0].strip())]
         return [Event("info", text=text)] if _INFO.match(line.rstrip()) else []

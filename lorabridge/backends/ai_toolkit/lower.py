@@ -7,9 +7,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from lorabridge.backends.ai_toolkit import COMMIT, NAME, TITLE
-from lorabridge.backends.ai_toolkit.archs import Arch, arch_of
-from lorabridge.backends.ai_toolkit.datasets import datasets
+from lorabridge.backends.ai_toolkit.archs import COMMIT, NAME, TITLE, Arch, arch_of
+from lorabridge.backends.ai_toolkit.datasets import datasets, trigger
 from lorabridge.backends.ai_toolkit.model import model
 from lorabridge.backends.ai_toolkit.native import native
 from lorabridge.backends.ai_toolkit.network import network
@@ -35,8 +34,8 @@ def lower(resolved: Resolved, loaded: Loaded, site: Site) -> Plan:
     if arch is None:
         low.problem("LB306", "model.variant", f"{TITLE} has no architecture for {resolved.family.title} ({resolved.variant.name})")
         return Plan(NAME, diagnostics=tuple(low.diagnostics), notes=tuple(low.notes))
-    steps = total_steps(low)
     _frame(low)
+    steps = total_steps(low)
     low.rows(JOB_ROWS)
     network(low, arch)
     model(low, arch)
@@ -59,7 +58,15 @@ def _frame(low: Lowering) -> None:
     low.put("process:training_folder", low.output, "output.dir")
     seed, said = _seed(low)
     low.put("process:training_seed", seed, "train.seed")
-    low.note("exact" if said else "rewritten", "train.seed", low.config.train.seed, "process:training_seed", seed, "" if said else "drawn from the configuration's content: the same file gives the same seed")
+    low.note(
+        "exact" if said else "rewritten",
+        "train.seed",
+        low.config.train.seed,
+        "process:training_seed",
+        seed,
+        "" if said else "drawn from the configuration's content: the same file gives the same seed",
+    )
+    trigger(low)
     for section in _ORDER:
         low.documents["process"][section] = {}
 
@@ -110,7 +117,12 @@ def _wandb(low: Lowering) -> None:
     low.put("process:logging.run_name", wandb.run_name, "logging.wandb.run_name")
     low.note("exact", "logging.to", low.config.logging.to, "process:logging.use_wandb", True, "the key is read from the environment")
     if wandb.key_env != "WANDB_API_KEY":
-        low.refuse("logging.wandb.key_env", wandb.key_env, "wandb reads WANDB_API_KEY, and a secret is never copied", "export WANDB_API_KEY and remove `key_env`")
+        low.refuse(
+            "logging.wandb.key_env",
+            wandb.key_env,
+            "wandb reads WANDB_API_KEY, and a secret is never copied",
+            "export WANDB_API_KEY and remove `key_env`",
+        )
 
 
 def _evaluate(low: Lowering) -> None:
@@ -156,9 +168,21 @@ def _hazards(low: Lowering, tree: dict[str, Any]) -> None:
     for dotted, text in _strings(tree["config"]["process"][0], ""):
         path = _intent(low, dotted)
         if "${" in text:
-            low.problem("LB307", path, f"`${{` in `{path}` would be expanded by {TITLE}", "it replaces `${VAR}` anywhere in the file by an environment variable, and fails when there is none", "write it without `${`")
+            low.problem(
+                "LB307",
+                path,
+                f"`${{` in `{path}` would be expanded by {TITLE}",
+                "it replaces `${VAR}` anywhere in the file by an environment variable, and fails when there is none",
+                "write it without `${`",
+            )
         if "[name]" in text:
-            low.problem("LB307", path, f"`[name]` in `{path}` would become `{low.config.name}`", f"{TITLE} replaces it anywhere in the file by the run's name", "write `[trigger]`, or the word itself")
+            low.problem(
+                "LB307",
+                path,
+                f"`[name]` in `{path}` would become `{low.config.name}`",
+                f"{TITLE} replaces it anywhere in the file by the run's name",
+                "write `[trigger]`, or the word itself",
+            )
 
 
 def _files(low: Lowering, tree: dict[str, Any]) -> Iterator[File]:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from lorabridge.backends.ai_toolkit import NAME, TITLE
-from lorabridge.backends.ai_toolkit.archs import BOUNDARY, Arch
+from lorabridge.backends.ai_toolkit.archs import BOUNDARY, NAME, TITLE, Arch
 from lorabridge.backends.engine import Lowering
 from lorabridge.backends.paths import is_hub_file, is_hub_id
 from lorabridge.families.check import needs_of
 from lorabridge.families.resolve import get
 
-QTYPES = {"fp8": "qfloat8", "fp8-scaled": "qfloat8", "fp8-e5m2": "qfloat8_e5m2", "int8": "qint8", "int4": "qint4", "uint3": "uint3", "uint4": "uint4", "uint6": "uint6"}
+QTYPES = {
+    "fp8": "qfloat8",
+    "fp8-scaled": "qfloat8",
+    "fp8-e5m2": "qfloat8_e5m2",
+    "int8": "qint8",
+    "int4": "qint4",
+    "uint3": "uint3",
+    "uint4": "uint4",
+    "uint6": "uint6",
+}
 KERNELS = {"flash": "flash", "flash3": "_flash_3", "xformers": "xformers", "sage": "sage"}
 _PATHS = (
     "repo", "checkpoint", "transformer", "transformer_high_noise", "vae", "audio_vae", "text_encoder",
@@ -81,7 +89,9 @@ def _unread(low: Lowering, key: str, given: dict[str, str]) -> None:
     path = f"model.paths.{key}"
     text = f"{TITLE} does not read it for {low.family.title}: its part comes with the pipeline, or from the hub"
     low.note("rewritten", path, given[key], text=text)
-    low.problem("LB302", path, f"`{path}` is not used", text, "remove it, or keep it for other trainers", "hint" if "repo" in given else "warning")
+    low.problem(
+        "LB302", path, f"`{path}` is not used", text, "remove it, or keep it for other trainers", "hint" if "repo" in given else "warning"
+    )
 
 
 def _precision(low: Lowering) -> None:
@@ -90,10 +100,20 @@ def _precision(low: Lowering) -> None:
     low.put("process:train.dtype", asked.dtype, "model.dtype")
     low.note("exact", "model.dtype", asked.dtype, "process:train.dtype", asked.dtype)
     if asked.vae_dtype not in ("auto", asked.dtype):
-        low.refuse("model.vae_dtype", asked.vae_dtype, "the VAE is cast to `train.dtype` after it was loaded", f"write `{asked.dtype}`, or remove it")
+        low.refuse(
+            "model.vae_dtype",
+            asked.vae_dtype,
+            "the VAE is cast to `train.dtype` after it was loaded",
+            f"write `{asked.dtype}`, or remove it",
+        )
     mixed = low.config.train.mixed_precision
     if low.wrote("train.mixed_precision") and mixed not in ("auto", "off" if asked.dtype == "fp32" else asked.dtype):
-        low.refuse("train.mixed_precision", mixed, "weights and computation share one dtype", f"write `model.dtype: {mixed if mixed != 'off' else 'fp32'}`, or remove it")
+        low.refuse(
+            "train.mixed_precision",
+            mixed,
+            "weights and computation share one dtype",
+            f"write `model.dtype: {mixed if mixed != 'off' else 'fp32'}`, or remove it",
+        )
 
 
 def _quantize(low: Lowering, arch: Arch) -> None:
@@ -107,7 +127,13 @@ def _quantize(low: Lowering, arch: Arch) -> None:
     if encoder is None:
         return
     if arch.te_qtype == "qtype" and weights not in (None, encoder):
-        low.problem("LB307", "model.quantize.text_encoder", f"{TITLE} quantizes both parts of {low.family.title} alike", "its loader reads `qtype` for both", f"write `{asked.transformer}` for both")
+        low.problem(
+            "LB307",
+            "model.quantize.text_encoder",
+            f"{TITLE} quantizes both parts of {low.family.title} alike",
+            "its loader reads `qtype` for both",
+            f"write `{asked.transformer}` for both",
+        )
     low.put(f"process:model.{arch.te_qtype}", encoder, "model.quantize.text_encoder")
 
 
@@ -119,7 +145,12 @@ def _qtype(low: Lowering, path: str, word: str, able: bool) -> str | None:
         return None
     native = QTYPES.get(word)
     if native is None:
-        low.refuse(path, word, "it has no such format", f"it knows {', '.join(f'`{name}`' for name in QTYPES)}; others are native options (`qtype: nvfp4`)")
+        low.refuse(
+            path,
+            word,
+            "it has no such format",
+            f"it knows {', '.join(f'`{name}`' for name in QTYPES)}; others are native options (`qtype: nvfp4`)",
+        )
         return None
     text = "its fp8 weights have scales" if word == "fp8" else ""
     low.note("rewritten" if text else "exact", path, word, "process:model.qtype", native, text)
@@ -157,7 +188,9 @@ def _experts(low: Lowering) -> None:
     train = experts.train if experts else "both"
     low.put("process:model.model_kwargs.train_high_noise", train != "low-noise", "model.experts.train")
     low.put("process:model.model_kwargs.train_low_noise", train != "high-noise", "model.experts.train")
-    low.note("exact", "model.experts.train", train, "process:model.model_kwargs", f"high {train != 'low-noise'}, low {train != 'high-noise'}")
+    low.note(
+        "exact", "model.experts.train", train, "process:model.model_kwargs", f"high {train != 'low-noise'}, low {train != 'high-noise'}"
+    )
     low.add("process:network.split_multistage_loras", True, "one file for each expert")
     if experts is not None:
         _boundary(low, experts)
@@ -175,7 +208,9 @@ def _boundary(low: Lowering, experts: Any) -> None:
     if switch == "off":
         return
     if switch.unit != "steps":
-        low.problem("LB308", "model.experts.switch_every", f"{TITLE} counts steps, not epochs", "it has no notion of an epoch", "write it in steps")
+        low.problem(
+            "LB308", "model.experts.switch_every", f"{TITLE} counts steps, not epochs", "it has no notion of an epoch", "write it in steps"
+        )
     elif low.config.train.gradient_accumulation > 1:
         text = f"{TITLE} counts batches here: {switch.value} steps are {switch.value * low.config.train.gradient_accumulation} batches"
         low.put("process:train.switch_boundary_every", switch.value * low.config.train.gradient_accumulation, "model.experts.switch_every")
@@ -206,11 +241,18 @@ def _memory(low: Lowering, arch: Arch) -> None:
     if memory.layer_offload == "off":
         return
     if not arch.offload:
-        low.refuse("memory.layer_offload", memory.layer_offload, f"the loader of {low.family.title} does not stream layers", "remove it, or write `quantize: {transformer: fp8}`")
+        low.refuse(
+            "memory.layer_offload",
+            memory.layer_offload,
+            f"the loader of {low.family.title} does not stream layers",
+            "remove it, or write `quantize: {transformer: fp8}`",
+        )
         return
     low.put("process:model.layer_offloading", True, "memory.layer_offload")
     low.put("process:model.layer_offloading_transformer_percent", memory.layer_offload, "memory.layer_offload")
-    low.note("exact", "memory.layer_offload", memory.layer_offload, "process:model.layer_offloading_transformer_percent", memory.layer_offload)
+    low.note(
+        "exact", "memory.layer_offload", memory.layer_offload, "process:model.layer_offloading_transformer_percent", memory.layer_offload
+    )
     low.add("process:model.layer_offloading_text_encoder_percent", 0.0, "the default streams the whole text encoder too")
 
 
@@ -225,4 +267,9 @@ def _attention(low: Lowering, arch: Arch) -> None:
         low.put("process:train.xformers", True, "memory.attention")
         low.note("exact", "memory.attention", kernel, "process:train.xformers", True)
     else:
-        low.refuse("memory.attention", kernel, "the attention of this model takes no other kernel: the key would be dropped in silence", "write `sdpa`")
+        low.refuse(
+            "memory.attention",
+            kernel,
+            "the attention of this model takes no other kernel: the key would be dropped in silence",
+            "write `sdpa`",
+        )

@@ -13,12 +13,28 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from lorabridge.backends.ai_toolkit import COMMIT, NAME, TITLE
+from lorabridge.backends.ai_toolkit.archs import COMMIT, NAME, TITLE
 from lorabridge.backends.engine import Lowering
 from lorabridge.resources import schema_dir
 
-_TYPES: dict[str, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "number": (int, float), "str": (str,), "list": (list,), "dict": (dict,)}
-_FREE = {"model_kwargs", "quantize_kwargs", "network_kwargs", "optimizer_params", "lr_scheduler_params", "ema_config", "validation_config", "lorm"}
+_TYPES: dict[str, tuple[type, ...]] = {
+    "bool": (bool,),
+    "int": (int,),
+    "number": (int, float),
+    "str": (str,),
+    "list": (list,),
+    "dict": (dict,),
+}
+_FREE = {
+    "model_kwargs",
+    "quantize_kwargs",
+    "network_kwargs",
+    "optimizer_params",
+    "lr_scheduler_params",
+    "ema_config",
+    "validation_config",
+    "lorm",
+}
 """Keys whose value is handed on as it is."""
 
 
@@ -78,7 +94,13 @@ def _option(low: Lowering, path: str, section: str, key: str, value: Any, addres
         return
     fights = [intent for at in addresses for intent in _fights(low, at, key, value)]
     if fights:
-        low.problem("LB305", path, f"`{path}` fights `{fights[0]}`", "both set the same key of the job", f"keep one of them: `{fights[0]}` is the language's")
+        low.problem(
+            "LB305",
+            path,
+            f"`{path}` fights `{fights[0]}`",
+            "both set the same key of the job",
+            f"keep one of them: `{fights[0]}` is the language's",
+        )
         return
     for at in addresses:
         _set(low, at, value, path)
@@ -88,13 +110,25 @@ def _option(low: Lowering, path: str, section: str, key: str, value: Any, addres
 def _wrong(low: Lowering, path: str, key: str, value: Any, fact: Mapping[str, Any]) -> bool:
     kind = fact.get("type")
     if kind and (not isinstance(value, _TYPES[kind]) or (isinstance(value, bool) and kind != "bool")):
-        low.problem("LB304", path, f"`{key}` takes {kind}, found `{value}`", f"{TITLE} stops, or takes any text for true", f"its default is `{fact.get('default')}`")
+        low.problem(
+            "LB304",
+            path,
+            f"`{key}` takes {kind}, found `{value}`",
+            f"{TITLE} stops, or takes any text for true",
+            f"its default is `{fact.get('default')}`",
+        )
         return True
     choices = fact.get("choices")
     if choices and value not in choices:
         near = difflib.get_close_matches(str(value), [str(item) for item in choices], 1, 0.5)
         known = ", ".join(f"`{item}`" for item in choices)
-        low.problem("LB304", path, f"`{key}` knows no `{value}`", "another word is taken for the default, or stops the run late", f"did you mean `{near[0]}`?" if near else f"it knows {known}")
+        low.problem(
+            "LB304",
+            path,
+            f"`{key}` knows no `{value}`",
+            "another word is taken for the default, or stops the run late",
+            f"did you mean `{near[0]}`?" if near else f"it knows {known}",
+        )
         return True
     return False
 

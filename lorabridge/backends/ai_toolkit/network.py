@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from lorabridge.backends.ai_toolkit import NAME, TITLE
-from lorabridge.backends.ai_toolkit.archs import Arch
+from lorabridge.backends.ai_toolkit.archs import NAME, TITLE, Arch
 from lorabridge.backends.engine import Lowering
 from lorabridge.families.resolve import get
 
@@ -20,7 +19,14 @@ def network(low: Lowering, arch: Arch) -> None:
     start = low.config.adapter.init_from
     if start is not None:
         low.put("process:network.pretrained_lora_path", low.path(start), "adapter.init_from")
-        low.note("exact", "adapter.init_from", start, "process:network.pretrained_lora_path", low.path(start), "a file that is missing is passed over in silence; a checkpoint of the same run comes first")
+        low.note(
+            "exact",
+            "adapter.init_from",
+            start,
+            "process:network.pretrained_lora_path",
+            low.path(start),
+            "a file that is missing is passed over in silence; a checkpoint of the same run comes first",
+        )
 
 
 def _alpha(low: Lowering, arch: Arch) -> None:
@@ -69,7 +75,13 @@ def _targets(low: Lowering, arch: Arch) -> None:
     only = _group(low, targets.layers)
     if targets.include:
         if only:
-            low.problem("LB307", "adapter.targets.include", f"{TITLE} cannot narrow `layers: {targets.layers}` by names", "its list of names adds up; it has no `and`", "write the names alone, without `layers`")
+            low.problem(
+                "LB307",
+                "adapter.targets.include",
+                f"{TITLE} cannot narrow `layers: {targets.layers}` by names",
+                "its list of names adds up; it has no `and`",
+                "write the names alone, without `layers`",
+            )
         only = list(targets.include)
     if only:
         path = "adapter.targets.include" if targets.include else "adapter.targets.layers"
@@ -80,7 +92,14 @@ def _targets(low: Lowering, arch: Arch) -> None:
         low.put("process:network.network_kwargs.ignore_if_contains", skip, "adapter.targets.exclude" if targets.exclude else "")
         kind = "exact" if targets.exclude else "added"
         text = "" if targets.exclude else "what ai-toolkit's own pages leave out for this model"
-        low.note("exact" if kind == "exact" else "added", "adapter.targets.exclude" if targets.exclude else "", targets.exclude, "process:network.network_kwargs.ignore_if_contains", skip, text)
+        low.note(
+            "exact" if kind == "exact" else "added",
+            "adapter.targets.exclude" if targets.exclude else "",
+            targets.exclude,
+            "process:network.network_kwargs.ignore_if_contains",
+            skip,
+            text,
+        )
 
 
 def _group(low: Lowering, layers: str) -> list[str]:
@@ -96,7 +115,12 @@ def _group(low: Lowering, layers: str) -> list[str]:
 def _text_encoder(low: Lowering, arch: Arch) -> None:
     on = low.config.adapter.text_encoder
     if on and not arch.text_encoder:
-        low.refuse("adapter.text_encoder", True, "it finds nothing to train in this text encoder, and says so in one line of its log", "write `text_encoder: false`")
+        low.refuse(
+            "adapter.text_encoder",
+            True,
+            "it finds nothing to train in this text encoder, and says so in one line of its log",
+            "write `text_encoder: false`",
+        )
     low.put("process:train.train_text_encoder", on and arch.text_encoder, "adapter.text_encoder")
     if low.wrote("adapter.text_encoder"):
         low.note("exact", "adapter.text_encoder", on, "process:train.train_text_encoder", on)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from lorabridge.backends.ai_toolkit import NAME, TITLE
-from lorabridge.backends.ai_toolkit.archs import Arch
+from lorabridge.backends.ai_toolkit.archs import NAME, TITLE, Arch
 from lorabridge.backends.engine import Lowering
 
 TYPES = {"uniform": "linear", "sigmoid": "sigmoid", "weighted": "weighted"}
@@ -21,13 +20,18 @@ def noise(low: Lowering, arch: Arch) -> None:
     _bias(low)
     _range(low, kind)
     if low.wrote("noise.shift") and low.config.noise.shift != "auto":
-        low.refuse("noise.shift", low.config.noise.shift, f"the shift of {arch.native.partition(':')[0]} is fixed in its scheduler", "remove it; `timestep_sampling: resolution-shift` uses the model's own where it has one")
+        low.refuse(
+            "noise.shift",
+            low.config.noise.shift,
+            f"the shift of {arch.native.partition(':')[0]} is fixed in its scheduler",
+            "remove it; `timestep_sampling: resolution-shift` uses the model's own where it has one",
+        )
 
 
 def _flow(low: Lowering, arch: Arch) -> str:
     asked = low.config.noise
     said = low.wrote("noise.timestep_sampling") and asked.timestep_sampling != "auto"
-    wanted = asked.timestep_sampling if said else _recommended(low)
+    wanted: str = asked.timestep_sampling if asked.timestep_sampling != "auto" else "sigmoid"
     bell = asked.weighting == "bell-shaped"
     if bell and not said:
         wanted = "uniform"
@@ -39,15 +43,6 @@ def _flow(low: Lowering, arch: Arch) -> str:
     return kind
 
 
-def _recommended(low: Lowering) -> str:
-    """The variant's sampling, else what ai-toolkit's own pages choose for the family, else the family's."""
-    path = "noise.timestep_sampling"
-    for source in (low.variant.defaults, low.family.trainer_defaults.get(NAME), low.family.defaults):
-        if source is not None and path in source.values:
-            return str(source.values[path])
-    return "sigmoid"
-
-
 def _kind(low: Lowering, arch: Arch, wanted: str, said: bool) -> str:
     path = "noise.timestep_sampling"
     if wanted in TYPES:
@@ -55,7 +50,14 @@ def _kind(low: Lowering, arch: Arch, wanted: str, said: bool) -> str:
             low.note("exact", path, wanted, "process:train.timestep_type", TYPES[wanted])
         return TYPES[wanted]
     if wanted == "logit-normal" and (low.config.noise.logit_mean, low.config.noise.logit_std) == (0.0, 1.0):
-        low.note("rewritten" if said else "defaulted", path, wanted, "process:train.timestep_type", "sigmoid", "a sigmoid of a standard normal is logit-normal(0, 1)")
+        low.note(
+            "rewritten" if said else "defaulted",
+            path,
+            wanted,
+            "process:train.timestep_type",
+            "sigmoid",
+            "a sigmoid of a standard normal is logit-normal(0, 1)",
+        )
         return "sigmoid"
     if not said:
         own = low.family.trainer_defaults.get(NAME)
@@ -82,7 +84,10 @@ def _logit(low: Lowering) -> None:
     """Centre and spread without `logit-normal`: they would be dropped."""
     if low.config.noise.timestep_sampling == "logit-normal":
         return
-    for path, value, default in (("noise.logit_mean", low.config.noise.logit_mean, 0.0), ("noise.logit_std", low.config.noise.logit_std, 1.0)):
+    for path, value, default in (
+        ("noise.logit_mean", low.config.noise.logit_mean, 0.0),
+        ("noise.logit_std", low.config.noise.logit_std, 1.0),
+    ):
         if value != default:
             low.refuse(path, value, "its sigmoid is logit-normal with mean 0 and spread 1, and nothing else", "remove it")
 
@@ -94,7 +99,13 @@ def _weighting(low: Lowering, kind: str) -> None:
     if weighting != "bell-shaped":
         low.refuse("noise.weighting", weighting, "it weighs by a bell or not at all", "write `bell-shaped` or `none`")
     elif kind != "linear":
-        low.problem("LB307", "noise.weighting", f"{TITLE} weighs with a bell under uniform sampling only", "its switch for the bell also makes the sampling uniform", "write `timestep_sampling: uniform`, or `weighting: none`")
+        low.problem(
+            "LB307",
+            "noise.weighting",
+            f"{TITLE} weighs with a bell under uniform sampling only",
+            "its switch for the bell also makes the sampling uniform",
+            "write `timestep_sampling: uniform`, or `weighting: none`",
+        )
     else:
         low.put("process:train.linear_timesteps", True, "noise.weighting")
         low.note("exact", "noise.weighting", weighting, "process:train.linear_timesteps", True)
@@ -103,9 +114,19 @@ def _weighting(low: Lowering, kind: str) -> None:
 def _epsilon(low: Lowering) -> str:
     asked = low.config.noise
     if low.wrote("noise.timestep_sampling") and asked.timestep_sampling not in ("auto", "uniform"):
-        low.refuse("noise.timestep_sampling", asked.timestep_sampling, "it draws the timesteps of an epsilon model uniformly", "write `uniform`, or remove it")
+        low.refuse(
+            "noise.timestep_sampling",
+            asked.timestep_sampling,
+            "it draws the timesteps of an epsilon model uniformly",
+            "write `uniform`, or remove it",
+        )
     if asked.weighting != "none":
-        low.refuse("noise.weighting", asked.weighting, "it weighs the timesteps of flow models only", "write `none`; `loss.min_snr_gamma` weighs epsilon models")
+        low.refuse(
+            "noise.weighting",
+            asked.weighting,
+            "it weighs the timesteps of flow models only",
+            "write `none`; `loss.min_snr_gamma` weighs epsilon models",
+        )
     low.note("exact", "noise.timestep_sampling", "uniform")
     return "epsilon"
 
@@ -127,7 +148,13 @@ def _range(low: Lowering, kind: str) -> None:
         return
     if kind not in ("linear", "weighted", "epsilon"):
         path = "noise.min_timestep" if least else "noise.max_timestep"
-        low.problem("LB307", path, f"{TITLE} limits the range of uniform sampling only", f"with `{kind}` its limits cut by rank, not by noise level", "write `timestep_sampling: uniform` or `weighted`, or remove the limits")
+        low.problem(
+            "LB307",
+            path,
+            f"{TITLE} limits the range of uniform sampling only",
+            f"with `{kind}` its limits cut by rank, not by noise level",
+            "write `timestep_sampling: uniform` or `weighted`, or remove the limits",
+        )
         return
     first = 1000 - most if kind != "epsilon" else max(0, 998 - most)
     last = min(999, 1001 - least)

@@ -26,7 +26,12 @@ JOB_ROWS: tuple[Row, ...] = (
     choice(
         "adapter.type",
         "process:network.type",
-        {"lora": "lora", "lokr": "lokr", "dora": "dora", "loha": Cannot("an unknown network type silently becomes a LoRA", "write `type: lokr`")},
+        {
+            "lora": "lora",
+            "lokr": "lokr",
+            "dora": "dora",
+            "loha": Cannot("an unknown network type silently becomes a LoRA", "write `type: lokr`"),
+        },
         evidence="toolkit/lora_special.py:402-408",
     ),
     same("adapter.rank", "process:network.linear", evidence=f"{_CONFIG}:173"),
@@ -34,7 +39,13 @@ JOB_ROWS: tuple[Row, ...] = (
     same("adapter.rank_dropout", "process:network.network_kwargs.rank_dropout", off=OMIT, evidence="toolkit/network_mixins.py:219"),
     cannot("adapter.module_dropout", "it crashes at the first step", "off", evidence="report 2.5, executed"),
     cannot("adapter.max_norm", "it has no scale_weight_norms", "off", evidence=f"{_CONFIG}:169-227"),
-    cannot("adapter.dtype", "adapters are always trained in fp32", "auto", "fp32", evidence="jobs/process/BaseSDTrainProcess.py: force_to(float32)"),
+    cannot(
+        "adapter.dtype",
+        "adapters are always trained in fp32",
+        "auto",
+        "fp32",
+        evidence="jobs/process/BaseSDTrainProcess.py: force_to(float32)",
+    ),
     cannot("noise.sigmoid_scale", "its sigmoid sampling has a fixed spread", evidence="toolkit/samplers/custom_flowmatch_sampler.py:119"),
     cannot("noise.mode_scale", "it has no mode weighting", evidence="extensions_built_in/sd_trainer/SDTrainer.py:918-942"),
     same("noise.offset", "process:train.noise_offset", off=OMIT, evidence=f"{_CONFIG}:410, toolkit/train_tools.py:132"),
@@ -45,7 +56,10 @@ JOB_ROWS: tuple[Row, ...] = (
             "mse": "mse",
             "mae": "mae",
             "wavelet": "wavelet",
-            "huber": Cannot("its only Huber loss is `pseudo_huber` with a fixed corner of 0.01", "write `type: mse`, or the native option `train: {loss_type: pseudo_huber}`"),
+            "huber": Cannot(
+                "its only Huber loss is `pseudo_huber` with a fixed corner of 0.01",
+                "write `type: mse`, or the native option `train: {loss_type: pseudo_huber}`",
+            ),
             "smooth-l1": Cannot("an unknown loss type silently becomes mse", "write `type: mse` or `type: mae`"),
         },
         evidence="extensions_built_in/sd_trainer/SDTrainer.py:903-916",
@@ -53,15 +67,37 @@ JOB_ROWS: tuple[Row, ...] = (
     cannot("loss.delta", "its only Huber loss has a fixed corner of 0.01", evidence="SDTrainer.py:905"),
     cannot("loss.debiased", "it has no debiased estimation loss", False, evidence=f"{_CONFIG}:375-620"),
     same("memory.gradient_checkpointing", "process:train.gradient_checkpointing", evidence=f"{_CONFIG}:413"),
-    cannot("memory.checkpoint_offload", "it keeps checkpointed activations on the GPU", False, fix="write `memory.layer_offload: 0.5`", evidence=f"{_CONFIG}:626-730"),
-    cannot("memory.blocks_to_swap", "it offloads a share of the layers, not a number of blocks", "off", fix="write `memory.layer_offload: 0.5`", evidence=f"{_CONFIG}:741"),
+    cannot(
+        "memory.checkpoint_offload",
+        "it keeps checkpointed activations on the GPU",
+        False,
+        fix="write `memory.layer_offload: 0.5`",
+        evidence=f"{_CONFIG}:626-730",
+    ),
+    cannot(
+        "memory.blocks_to_swap",
+        "it offloads a share of the layers, not a number of blocks",
+        "off",
+        fix="write `memory.layer_offload: 0.5`",
+        evidence=f"{_CONFIG}:741",
+    ),
     cannot("memory.split_attention", "it has no split attention", False, evidence=f"{_CONFIG}:396-399"),
     flag("memory.compile", "process:model.compile", evidence=f"{_CONFIG}:757"),
     cannot("cache.latents.batch_size", "it encodes one picture at a time", evidence="toolkit/dataloader_mixins.py:1978"),
     cannot("cache.text.batch_size", "it encodes one caption at a time", evidence="toolkit/dataloader_mixins.py:2275"),
     cannot("cache.text.workers", "it loads captions in the main process", evidence="toolkit/dataloader_mixins.py:2275"),
-    same("save.keep_last", "process:save.max_step_saves_to_keep", unlimited=0, evidence="jobs/process/BaseSDTrainProcess.py:434-447: 0 keeps all, null crashes"),
-    choice("save.dtype", "process:save.dtype", {"bf16": "bf16", "fp16": "fp16", "fp32": "fp32"}, evidence=f"{_CONFIG}:26: the default is float16"),
+    same(
+        "save.keep_last",
+        "process:save.max_step_saves_to_keep",
+        unlimited=0,
+        evidence="jobs/process/BaseSDTrainProcess.py:434-447: 0 keeps all, null crashes",
+    ),
+    choice(
+        "save.dtype",
+        "process:save.dtype",
+        {"bf16": "bf16", "fp16": "fp16", "fp32": "fp32"},
+        evidence=f"{_CONFIG}:26: the default is float16",
+    ),
     cannot("save.metadata", "it always writes metadata", True, evidence="jobs/process/BaseSDTrainProcess.py:523"),
     cannot("logging.prefix", "it names log folders after the run", "", evidence="jobs/process/BaseTrainProcess.py: setup_tensorboard"),
     cannot("hardware.pipeline_stages", "it trains on one GPU", 1, fix="set it to 1, or compile for diffusion-pipe", evidence="report 3"),
@@ -71,7 +107,11 @@ JOB_ROWS: tuple[Row, ...] = (
 
 def whole(value: float) -> Any:
     """A whole number of repeats, or `Cannot`."""
-    return int(value) if value == int(value) else Cannot("repeats multiply a list of files, so they are whole", f"write `repeats: {max(1, round(value))}`")
+    return (
+        int(value)
+        if value == int(value)
+        else Cannot("repeats multiply a list of files, so they are whole", f"write `repeats: {max(1, round(value))}`")
+    )
 
 
 def sides(value: list[Any]) -> Any:
@@ -85,10 +125,27 @@ def sides(value: list[Any]) -> Any:
 
 
 DATASET_ROWS: tuple[Row, ...] = (
-    cannot("datasets[].jsonl", "it reads a JSON object of file names, not JSON Lines", fix="give a folder with caption files: `images: folder`", evidence="toolkit/data_loader.py:448"),
+    cannot(
+        "datasets[].jsonl",
+        "it reads a JSON object of file names, not JSON Lines",
+        fix="give a folder with caption files: `images: folder`",
+        evidence="toolkit/data_loader.py:448",
+    ),
     same("datasets[].captions.extension", ":caption_ext", evidence=f"{_CONFIG}:941"),
-    cannot("datasets[].captions.prefix", "it puts nothing but the trigger word before a caption", "", fix="write it into the caption files, or use `trigger:`", evidence="toolkit/dataloader_mixins.py:382-459"),
-    cannot("datasets[].captions.suffix", "it puts nothing after a caption", "", fix="write it into the caption files", evidence="toolkit/dataloader_mixins.py:382-459"),
+    cannot(
+        "datasets[].captions.prefix",
+        "it puts nothing but the trigger word before a caption",
+        "",
+        fix="write it into the caption files, or use `trigger:`",
+        evidence="toolkit/dataloader_mixins.py:382-459",
+    ),
+    cannot(
+        "datasets[].captions.suffix",
+        "it puts nothing after a caption",
+        "",
+        fix="write it into the caption files",
+        evidence="toolkit/dataloader_mixins.py:382-459",
+    ),
     same("datasets[].captions.dropout", ":caption_dropout_rate", off=OMIT, evidence=f"{_CONFIG}:956"),
     flag("datasets[].captions.shuffle", ":shuffle_tokens", evidence="toolkit/dataloader_mixins.py:431"),
     cannot(
@@ -100,8 +157,20 @@ DATASET_ROWS: tuple[Row, ...] = (
     ),
     Row("datasets[].captions.default", ":default_caption", words={"": OMIT}, evidence=f"{_CONFIG}:925"),
     via("datasets[].repeats", ":num_repeats", whole, float, evidence="toolkit/data_loader.py:455: the file list times a number"),
-    via("datasets[].resolution", ":resolution", sides, lambda native: native if isinstance(native, list) else [native], evidence=f"{_CONFIG}:1096-1115"),
-    Row("datasets[].bucket", ":square_crop", words={True: OMIT, False: True}, evidence="toolkit/dataloader_mixins.py:243: one square shape", exact=True),
+    via(
+        "datasets[].resolution",
+        ":resolution",
+        sides,
+        lambda native: native if isinstance(native, list) else [native],
+        evidence=f"{_CONFIG}:1096-1115",
+    ),
+    Row(
+        "datasets[].bucket",
+        ":square_crop",
+        words={True: OMIT, False: True},
+        evidence="toolkit/dataloader_mixins.py:243: one square shape",
+        exact=True,
+    ),
     cannot("datasets[].aspect.min", "its buckets follow the pictures' own ratios", 0.5, evidence="toolkit/buckets.py:17"),
     cannot("datasets[].aspect.max", "its buckets follow the pictures' own ratios", 2.0, evidence="toolkit/buckets.py:17"),
     cannot("datasets[].aspect.buckets", "its buckets follow the pictures' own ratios", 7, evidence="toolkit/buckets.py:17"),
@@ -109,7 +178,12 @@ DATASET_ROWS: tuple[Row, ...] = (
     cannot("datasets[].control_resolution", "control pictures keep their own size, or the model's", evidence=f"{_CONFIG}:990"),
     flag("datasets[].regularization", ":is_reg", evidence="jobs/process/BaseSDTrainProcess.py: is_reg takes every other step"),
     Row("datasets[].loss_weight", ":loss_multiplier", words={1.0: OMIT}, evidence="SDTrainer.py:544"),
-    cannot("datasets[].cache_dir", "its caches are always kept beside the pictures", fix="remove it; `_latent_cache` and `_t_e_cache` appear in the folder", evidence="toolkit/dataloader_mixins.py:1827"),
+    cannot(
+        "datasets[].cache_dir",
+        "its caches are always kept beside the pictures",
+        fix="remove it; `_latent_cache` and `_t_e_cache` appear in the folder",
+        evidence="toolkit/dataloader_mixins.py:1827",
+    ),
 )
 
 HANDLED: dict[str, str] = {
@@ -212,7 +286,7 @@ HANDLED: dict[str, str] = {
     "sample.every": "becomes `sample_every`; off switches sampling off as a whole",
     "sample.before": "becomes `skip_first_sample`",
     "sample.without_trigger": "adds each prompt again without the trigger",
-    "sample.negative": 'becomes `neg`, always written: its default crashes',
+    "sample.negative": "becomes `neg`, always written: its default crashes",
     "sample.width": "becomes `sample.width`",
     "sample.height": "becomes `sample.height`",
     "sample.frames": "becomes `sample.num_frames`",

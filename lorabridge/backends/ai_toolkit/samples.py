@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from lorabridge.backends.ai_toolkit import TITLE
-from lorabridge.backends.ai_toolkit.archs import Arch
+from lorabridge.backends.ai_toolkit.archs import TITLE, Arch
 from lorabridge.backends.ai_toolkit.datasets import shared_trigger
 from lorabridge.backends.ai_toolkit.units import every
 from lorabridge.backends.engine import Lowering
@@ -14,7 +13,14 @@ from lorabridge.config.schema.results import Prompt
 
 STEPS, GUIDANCE = 25, 4.0
 """What ai-toolkit's own pages write; its defaults (20 steps, guidance 7) suit no flow model."""
-_OWN = {"width": "width", "height": "height", "frames": "num_frames", "steps": "sample_steps", "guidance": "guidance_scale", "negative": "neg"}
+_OWN = {
+    "width": "width",
+    "height": "height",
+    "frames": "num_frames",
+    "steps": "sample_steps",
+    "guidance": "guidance_scale",
+    "negative": "neg",
+}
 
 
 def samples(low: Lowering, arch: Arch) -> None:
@@ -24,7 +30,14 @@ def samples(low: Lowering, arch: Arch) -> None:
     off = not sample.prompts or sample.every == "off"
     if off:
         low.put("process:train.disable_sampling", True, "sample.every")
-        low.note("exact", "sample.every", sample.every, "process:train.disable_sampling", True, "without it a sample is drawn before and after training")
+        low.note(
+            "exact",
+            "sample.every",
+            sample.every,
+            "process:train.disable_sampling",
+            True,
+            "without it a sample is drawn before and after training",
+        )
         if sample.prompts:
             low.note("exact", "sample.prompts", f"{len(sample.prompts)} prompts", text="not drawn: `sample.every` is never")
         return
@@ -33,7 +46,9 @@ def samples(low: Lowering, arch: Arch) -> None:
     low.put("process:sample.sampler", arch.scheduler)
     if count is not None:
         low.put("process:sample.sample_every", count, "sample.every")
-        low.note("rewritten", "sample.every", sample.every, "process:sample.sample_every", count, "counted from 0, and once more at the end")
+        low.note(
+            "rewritten", "sample.every", sample.every, "process:sample.sample_every", count, "counted from 0, and once more at the end"
+        )
     _common(low, arch)
     entries = _entries(low, arch)
     low.put("process:sample.samples", [entry for entry, _ in entries])
@@ -69,7 +84,8 @@ def _entries(low: Lowering, arch: Arch) -> list[tuple[dict[str, Any], int]]:
         entries.append((_entry(low, arch, index, prompt, _worded(low, prompt.prompt)), index))
         if sample.without_trigger:
             plain = untriggered(prompt.prompt, low.config.trigger)
-            entries.append((_entry(low, arch, index, prompt, plain), index))
+            if plain != prompt.prompt:
+                entries.append((_entry(low, arch, index, prompt, plain), index))
     if sample.without_trigger:
         low.note("rewritten", "sample.without_trigger", True, "process:sample.samples", text="each prompt a second time, without the word")
     return entries
@@ -103,7 +119,12 @@ def _control(low: Lowering, arch: Arch, here: str, prompt: Prompt) -> dict[str, 
     if not prompt.control:
         return {}
     if len(prompt.control) > arch.controls:
-        low.refuse(f"{here}.control", prompt.control, f"{low.family.title} ({low.variant.name}) takes {arch.controls or 'no'} control pictures here", f"keep {arch.controls}" if arch.controls else "remove `control`")
+        low.refuse(
+            f"{here}.control",
+            prompt.control,
+            f"{low.family.title} ({low.variant.name}) takes {arch.controls or 'no'} control pictures here",
+            f"keep {arch.controls}" if arch.controls else "remove `control`",
+        )
     paths = [low.path(item) for item in prompt.control]
     low.note("exact", f"{here}.control", prompt.control, ":ctrl_img", paths)
     if arch.controls == 1:
@@ -115,9 +136,22 @@ def _check(low: Lowering, index: int, prompt: Prompt) -> None:
     path = f"sample.prompts[{index}].prompt"
     if "--" in prompt.prompt:
         cut = prompt.prompt.partition("--")[0].strip()
-        low.problem("LB307", path, f"{TITLE} would draw `{cut}` only", "everything from `--` on is read as options of the prompt, in `samples` too", "write it without `--`; sizes, seeds and steps are keys of the prompt")
+        low.problem(
+            "LB307",
+            path,
+            f"{TITLE} would draw `{cut}` only",
+            "everything from `--` on is read as options of the prompt, in `samples` too",
+            "write it without `--`; sizes, seeds and steps are keys of the prompt",
+        )
     for key in ("width", "height"):
         side = getattr(prompt, key) or getattr(low.config.sample, key)
         if isinstance(side, int) and side % 8:
             place = f"sample.prompts[{index}].{key}" if getattr(prompt, key) else f"sample.{key}"
-            low.problem("LB302", place, f"`{key}: {side}` becomes {max(64, side - side % 8)}", "sample sizes are cut to multiples of 8", f"write `{key}: {max(64, side - side % 8)}`", "hint")
+            low.problem(
+                "LB302",
+                place,
+                f"`{key}: {side}` becomes {max(64, side - side % 8)}",
+                "sample sizes are cut to multiples of 8",
+                f"write `{key}: {max(64, side - side % 8)}`",
+                "hint",
+            )

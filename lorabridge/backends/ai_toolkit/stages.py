@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lorabridge.backends.ai_toolkit import TITLE
+from lorabridge.backends.ai_toolkit.archs import TITLE
 from lorabridge.backends.base import Stage
 from lorabridge.backends.engine import Lowering
 
@@ -14,10 +14,21 @@ def stages(low: Lowering) -> tuple[Stage, ...]:
     env = {"PYTHONUNBUFFERED": "1"}
     hardware = low.config.hardware
     if len(hardware.gpus) > 1:
-        low.refuse("hardware.gpus", hardware.gpus, f"{TITLE} trains on one GPU: its data loaders are not shared out between processes", f"write `gpus: [{hardware.gpus[0]}]`, or compile for another trainer")
+        low.refuse(
+            "hardware.gpus",
+            hardware.gpus,
+            f"{TITLE} trains on one GPU: its data loaders are not shared out between processes",
+            f"write `gpus: [{hardware.gpus[0]}]`, or compile for another trainer",
+        )
     if hardware.device == "cpu":
         env["CUDA_VISIBLE_DEVICES"] = "-1"
-        low.note("rewritten", "hardware.device", "cpu", native="CUDA_VISIBLE_DEVICES=-1", text="its own `device` key is ignored; hiding the GPUs is not")
+        low.note(
+            "rewritten",
+            "hardware.device",
+            "cpu",
+            native="CUDA_VISIBLE_DEVICES=-1",
+            text="its own `device` key is ignored; hiding the GPUs is not",
+        )
     elif hardware.gpus:
         env["CUDA_VISIBLE_DEVICES"] = str(hardware.gpus[0])
         low.note("exact", "hardware.gpus", hardware.gpus, native=f"CUDA_VISIBLE_DEVICES={hardware.gpus[0]}")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
-from lorabridge.backends.ai_toolkit import TITLE
-from lorabridge.backends.ai_toolkit.archs import Arch
+from lorabridge.backends.ai_toolkit.archs import TITLE, Arch
 from lorabridge.backends.ai_toolkit.units import part
 from lorabridge.backends.engine import Lowering
 
@@ -50,32 +49,76 @@ def _optimizer(low: Lowering) -> str:
     if name not in OPTIMIZERS:
         near = difflib.get_close_matches(plain.rpartition(".")[2], OPTIMIZERS, 1, 0.5)
         fix = f"did you mean `{near[0]}`? " if near else ""
-        low.refuse("optimizer.type", written, "it has no such optimizer, and loads none by its path", f"{fix}it knows {', '.join(f'`{item}`' for item in OPTIMIZERS)}")
+        low.refuse(
+            "optimizer.type",
+            written,
+            "it has no such optimizer, and loads none by its path",
+            f"{fix}it knows {', '.join(f'`{item}`' for item in OPTIMIZERS)}",
+        )
     low.put("process:train.optimizer", name, "optimizer.type")
-    low.note("exact", "optimizer.type", written, "process:train.optimizer", name, f"needs the package {EXTRA[name]}" if name in EXTRA else "")
+    low.note(
+        "exact", "optimizer.type", written, "process:train.optimizer", name, f"needs the package {EXTRA[name]}" if name in EXTRA else ""
+    )
     if name in EXTRA:
-        low.problem("LB302", "optimizer.type", f"`{name}` needs the package `{EXTRA[name]}`", f"{TITLE}'s requirements do not install it", f"install it in {TITLE}'s environment", "hint")
+        low.problem(
+            "LB302",
+            "optimizer.type",
+            f"`{name}` needs the package `{EXTRA[name]}`",
+            f"{TITLE}'s requirements do not install it",
+            f"install it in {TITLE}'s environment",
+            "hint",
+        )
     _rate(low, name)
     return name
 
 
-def _rate(low: Lowering, name: str) -> None:
+def rate_of(low: Lowering) -> float:
+    """The learning rate; every family recommends one."""
     rate = low.config.optimizer.lr
+    return 1e-4 if rate == "auto" else rate
+
+
+def _rate(low: Lowering, name: str) -> None:
+    rate = rate_of(low)
     raised = name.startswith(("prodigy", "dadapt")) and rate < 0.1
     if raised and low.wrote("optimizer.lr"):
-        low.problem("LB307", "optimizer.lr", f"{TITLE} would train {name} at 1.0, not at {rate:g}", f"{name} finds its own rate; anything below 0.1 is replaced", "write `lr: 1.0`")
+        low.problem(
+            "LB307",
+            "optimizer.lr",
+            f"{TITLE} would train {name} at 1.0, not at {rate:g}",
+            f"{name} finds its own rate; anything below 0.1 is replaced",
+            "write `lr: 1.0`",
+        )
     low.put("process:train.lr", 1.0 if raised else rate, "optimizer.lr")
-    low.note("defaulted" if raised else "exact", "optimizer.lr", rate, "process:train.lr", 1.0 if raised else rate, f"{name} finds its own rate" if raised else "")
+    low.note(
+        "defaulted" if raised else "exact",
+        "optimizer.lr",
+        rate,
+        "process:train.lr",
+        1.0 if raised else rate,
+        f"{name} finds its own rate" if raised else "",
+    )
     other = low.config.optimizer.text_encoder_lr
     if other not in (None, rate):
-        low.refuse("optimizer.text_encoder_lr", other, "one rate trains everything; its `text_encoder_lr` is read and never used", f"write `{rate:g}`, or remove it")
+        low.refuse(
+            "optimizer.text_encoder_lr",
+            other,
+            "one rate trains everything; its `text_encoder_lr` is read and never used",
+            f"write `{rate:g}`, or remove it",
+        )
 
 
 def _parameters(low: Lowering, name: str) -> None:
     asked = low.config.optimizer
     params: dict[str, Any] = dict(asked.args)
     if "lr" in params:
-        low.problem("LB307", "optimizer.args.lr", "`lr` is given twice", f"{TITLE} passes `optimizer.lr` itself: the optimizer would not start", "remove it here")
+        low.problem(
+            "LB307",
+            "optimizer.args.lr",
+            "`lr` is given twice",
+            f"{TITLE} passes `optimizer.lr` itself: the optimizer would not start",
+            "remove it here",
+        )
     for key, value in (("weight_decay", asked.weight_decay), ("betas", asked.betas)):
         if value not in ("auto", None):
             params[key] = value
@@ -91,7 +134,7 @@ def _parameters(low: Lowering, name: str) -> None:
     if asked.lora_plus_ratio != "off":
         low.refuse("optimizer.lora_plus_ratio", asked.lora_plus_ratio, "it trains up and down weights at one rate", "remove it")
     if params:
-        low.put("process:train.optimizer_params", params, "optimizer.args")
+        low.put("process:train.optimizer_params", params, "optimizer.args" if asked.args else "")
         for key in ("weight_decay", "betas"):
             if key in params and key not in asked.args:
                 low.sources[f"process:train.optimizer_params.{key}"] = f"optimizer.{key}"
@@ -103,7 +146,13 @@ def _clip(low: Lowering, name: str) -> None:
     norm = low.config.optimizer.max_grad_norm
     if name == "adafactor":
         if norm != "off" and low.wrote("optimizer.max_grad_norm"):
-            low.problem("LB307", "optimizer.max_grad_norm", f"{TITLE} does not clip gradients with adafactor", "adafactor clips its updates itself", "write `max_grad_norm: off`")
+            low.problem(
+                "LB307",
+                "optimizer.max_grad_norm",
+                f"{TITLE} does not clip gradients with adafactor",
+                "adafactor clips its updates itself",
+                "write `max_grad_norm: off`",
+            )
         elif norm != "off":
             low.note("defaulted", "optimizer.max_grad_norm", norm, text="not applied: adafactor clips its updates itself")
         return
@@ -126,7 +175,14 @@ def _scheduler(low: Lowering, steps: int | None) -> None:
     if params:
         low.put("process:train.lr_scheduler_params", params, "scheduler.type")
     text = "written out: its own `linear` warms up from a third" if kind == "linear" else ""
-    low.note("rewritten" if text or asked.type == "polynomial" else "exact", "scheduler.type", asked.type, "process:train.lr_scheduler", name, text)
+    low.note(
+        "rewritten" if text or asked.type == "polynomial" else "exact",
+        "scheduler.type",
+        asked.type,
+        "process:train.lr_scheduler",
+        name,
+        text,
+    )
     if warmup:
         low.note("exact", "scheduler.warmup", asked.warmup, "process:train.lr_scheduler_params.num_warmup_steps", warmup)
 
@@ -136,13 +192,20 @@ def _shape(low: Lowering, kind: str, warmup: int, floor: float) -> tuple[str, di
     if kind == "constant":
         return ("constant_with_warmup", {"num_warmup_steps": warmup}) if warmup else ("constant", {})
     if warmup:
-        low.refuse("scheduler.warmup", low.config.scheduler.warmup, f"only its constant schedule has a warmup; {kind} crashes with one or drops it", "write `type: constant`, or remove the warmup")
+        low.refuse(
+            "scheduler.warmup",
+            low.config.scheduler.warmup,
+            f"only its constant schedule has a warmup; {kind} crashes with one or drops it",
+            "write `type: constant`, or remove the warmup",
+        )
     if kind == "linear":
         return "linear", {"start_factor": 1.0, "end_factor": floor}
     if kind in ("cosine", "cosine-with-min-lr", "cosine-with-restarts"):
         name = "cosine_with_restarts" if kind == "cosine-with-restarts" else "cosine"
-        return name, {"eta_min": floor * low.config.optimizer.lr} if floor else {}
-    low.refuse("scheduler.type", kind, "it crashes on every schedule but constant, linear and cosine", "write `cosine`, `linear` or `constant`")
+        return name, {"eta_min": floor * rate_of(low)} if floor else {}
+    low.refuse(
+        "scheduler.type", kind, "it crashes on every schedule but constant, linear and cosine", "write `cosine`, `linear` or `constant`"
+    )
     return "constant", {}
 
 
@@ -151,7 +214,11 @@ def _unsaid(low: Lowering, key: str, kind: str) -> None:
     reasons = {
         "cycles": (value != 1, "its restarts are as long as the whole run", "write `cycles: 1`"),
         "power": (value != 1.0, "it has no polynomial schedule", "write `power: 1`: that is `linear`"),
-        "min_lr_ratio": (value != "off" and kind not in ("linear", "cosine", "cosine-with-min-lr", "cosine-with-restarts"), f"{kind} has no lowest rate", "remove it"),
+        "min_lr_ratio": (
+            value != "off" and kind not in ("linear", "cosine", "cosine-with-min-lr", "cosine-with-restarts"),
+            f"{kind} has no lowest rate",
+            "remove it",
+        ),
         "decay": (value != "off", "no schedule of its has a final fall of its own", "write `type: cosine`, or remove it"),
     }
     said, why, fix = reasons[key]
@@ -195,7 +262,13 @@ def _preservation(low: Lowering) -> None:
     if keep.every == "off" or (keep.every.unit, keep.every.value) != ("steps", 1):
         low.refuse("preservation.every", keep.every, "it preserves at every step", "write `every: 1 step`")
     if low.config.adapter.text_encoder and keep.type == "differential":
-        low.problem("LB307", "preservation", f"{TITLE} cannot preserve outputs while it trains the text encoder", "it refuses to start", "write `adapter.text_encoder: false`, or remove `preservation`")
+        low.problem(
+            "LB307",
+            "preservation",
+            f"{TITLE} cannot preserve outputs while it trains the text encoder",
+            "it refuses to start",
+            "write `adapter.text_encoder: false`, or remove `preservation`",
+        )
 
 
 def _resume(low: Lowering) -> None:
@@ -206,4 +279,9 @@ def _resume(low: Lowering) -> None:
     elif low.path(state) == own:
         low.note("exact", "train.resume_from", state, text="its own folder: it resumes there by itself")
     else:
-        low.refuse("train.resume_from", state, "a run resumes from its own folder, by its name", f"put the state into {own}, or start from its weights: `adapter.init_from`")
+        low.refuse(
+            "train.resume_from",
+            state,
+            "a run resumes from its own folder, by its name",
+            f"put the state into {own}, or start from its weights: `adapter.init_from`",
+        )

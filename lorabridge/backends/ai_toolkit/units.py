@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from lorabridge.backends.ai_toolkit import TITLE
+from lorabridge.backends.ai_toolkit.archs import TITLE
 from lorabridge.backends.engine import Lowering
 from lorabridge.config.amounts import Amount
 
@@ -43,18 +43,32 @@ def _convert(low: Lowering, path: str, amount: Amount) -> int | None:
         return int(amount.value)
     if amount.unit == "samples":
         return _from_samples(low, path, int(amount.value))
-    low.problem("LB308", path, f"{TITLE} counts steps, not epochs", "it has no notion of an epoch, and the number of pictures is not known here", f"write it in steps: {_STEPS}")
+    low.problem(
+        "LB308",
+        path,
+        f"{TITLE} counts steps, not epochs",
+        "it has no notion of an epoch, and the number of pictures is not known here",
+        f"write it in steps: {_STEPS}",
+    )
     return None
 
 
 def _from_samples(low: Lowering, path: str, count: int) -> int | None:
     per_step = low.config.train.batch_size * low.config.train.gradient_accumulation
     if any(data.batch_size != low.config.train.batch_size for data in low.config.datasets):
-        low.problem("LB308", path, "samples are no fixed number of steps here", "a dataset has a batch size of its own", "write it in steps")
+        low.problem(
+            "LB308", path, "samples are no fixed number of steps here", "a dataset has a batch size of its own", "write it in steps"
+        )
         return None
     if count % per_step == 0:
         return count // per_step
     lower = count // per_step * per_step
     near = f"{lower} samples` or `{lower + per_step} samples" if lower else f"{per_step} samples"
-    low.problem("LB308", path, f"{count} samples are no whole number of steps", f"a step takes {per_step} samples (batch_size x gradient_accumulation)", f"write `{near}`")
+    low.problem(
+        "LB308",
+        path,
+        f"{count} samples are no whole number of steps",
+        f"a step takes {per_step} samples (batch_size x gradient_accumulation)",
+        f"write `{near}`",
+    )
     return None

@@ -77,7 +77,7 @@ _ARCHS = (
     Arch("sdxl", {"checkpoint": "checkpoint_path"}, flow=False, shifts=False, by_size="", huber=False, lokr=False, breaks_reentrant=True, evidence="models/sdxl.py:371-396"),
     Arch(
         "flux",
-        {"repo": "diffusers_path", "transformer": "transformer_path"},
+        {"repo": "diffusers_path", "extras": "diffusers_path", "transformer": "transformer_path"},
         fp8="transformer_dtype",
         guidance=True,
         lokr=False,
@@ -88,7 +88,7 @@ _ARCHS = (
     ),
     Arch(
         "ltx-video",
-        {"repo": "diffusers_path", "checkpoint": "single_file_path", "transformer": "single_file_path"},
+        {"repo": "diffusers_path", "extras": "diffusers_path", "checkpoint": "single_file_path", "transformer": "single_file_path"},
         fp8="transformer_dtype",
         shifts=False,
         by_size="",
@@ -123,7 +123,7 @@ _ARCHS = (
     Arch("lumina_2", {**_TRANSFORMER, "text_encoder": "llm_path"}, by_size="lumina_shift", breaks_reentrant=True, evidence="models/lumina_2.py:43-175"),
     Arch(
         "wan",
-        {"repo": "ckpt_path", "transformer": "transformer_path", "text_encoder": "llm_path"},
+        {"repo": "ckpt_path", "extras": "ckpt_path", "transformer": "transformer_path", "text_encoder": "llm_path"},
         fp8="transformer_dtype",
         swap=38,
         fps=16,
@@ -134,7 +134,7 @@ _ARCHS = (
     ),
     Arch(
         "chroma",
-        {"repo": "diffusers_path", "transformer": "transformer_path"},
+        {"repo": "diffusers_path", "extras": "diffusers_path", "transformer": "transformer_path"},
         fp8="transformer_dtype",
         swap=double_single(19, 38),
         hub=True,

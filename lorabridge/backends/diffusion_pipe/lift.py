@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -11,18 +12,18 @@ from lorabridge.backends.base import Lifted
 from lorabridge.backends.diffusion_pipe.lift_data import lift_datasets
 from lorabridge.backends.diffusion_pipe.lift_model import lift_model
 from lorabridge.backends.diffusion_pipe.lift_state import Lifting
-from lorabridge.backends.diffusion_pipe.rows import NEVER, ROWS
+from lorabridge.backends.diffusion_pipe.rows import MAIN_ROWS, NEVER
 from lorabridge.backends.engine import lift_rows
 from lorabridge.diagnostics import Diagnostic
 
 _INCLUDE = re.compile(r"--include[= ]+['\"]?localhost:([\d,]+)")
-_RESUME = re.compile(r"--resume_from_checkpoint[= ]+['\"]?([^\s'\"\\,]+)")
+_RESUME = re.compile(r"--resume_from_checkpoint[= ]+['\"]?([^\s'\"\\]+)")
 
 
 def lift(sources: Mapping[str, str]) -> Lifted:
     """Read the files back. What no field of the language can say stays in `native`."""
     main, datasets, found = _read(sources)
-    rows, origins, rest = lift_rows(ROWS, {"main": main})
+    rows, origins, rest = lift_rows(MAIN_ROWS, {"main": main})
     state = Lifting(rest.get("main", {}))
     for path, value in rows.items():
         state.set(path, value, origins[path])
@@ -141,12 +142,20 @@ def _optimizer(state: Lifting, arch: str) -> None:
 
 def _launch(state: Lifting, sources: Mapping[str, str]) -> None:
     """A launch script or `stages.json` beside the files."""
-    command = " ".join(text for name, text in sources.items() if not name.endswith((".toml", ".md")) and "train.py" in text)
+    command = " ".join(_words(text) for name, text in sources.items() if not name.endswith((".toml", ".md")) and "train.py" in text)
     if not command:
         return
-    command = re.sub(r"[\"',\[\]\s]+", " ", command.replace("localhost:", "localhost\0")).replace("\0", ":") if '"argv"' in command else command
     if found := _INCLUDE.search(command):
         state.set("hardware.gpus", [int(part) for part in found[1].split(",") if part], "launch")
     if found := _RESUME.search(command):
         state.set("train.resume_from", found[1], "launch")
     state.set("cache.reuse", "--regenerate_cache" not in command, "launch")
+
+
+def _words(text: str) -> str:
+    """The words of a shell script as they stand, or those of the stages in a JSON file."""
+    try:
+        stages = json.loads(text)
+    except ValueError:
+        return text
+    return " ".join(str(word) for stage in stages for word in stage.get("argv", ())) if isinstance(stages, list) else ""

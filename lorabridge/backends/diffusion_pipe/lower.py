@@ -14,7 +14,7 @@ from lorabridge.backends.diffusion_pipe.model import model
 from lorabridge.backends.diffusion_pipe.native import native
 from lorabridge.backends.diffusion_pipe.noise import noise
 from lorabridge.backends.diffusion_pipe.optimizer import optimizer
-from lorabridge.backends.diffusion_pipe.rows import HANDLED, ROWS
+from lorabridge.backends.diffusion_pipe.rows import HANDLED, MAIN_ROWS
 from lorabridge.backends.diffusion_pipe.stages import hardware, ranks, train_stage
 from lorabridge.backends.emit import Inline, toml_file
 from lorabridge.backends.engine import Lowering
@@ -35,7 +35,7 @@ def lower(resolved: Resolved, loaded: Loaded, site: Site) -> Plan:
     _places(out, folder)
     batches = datasets(out, arch, ranks(out))
     run = length(out, batches.per_step)
-    out.rows(ROWS)
+    out.rows(MAIN_ROWS)
     schedule(out, run)
     saves(out, run)
     evaluation(out)
@@ -46,7 +46,7 @@ def lower(resolved: Resolved, loaded: Loaded, site: Site) -> Plan:
     noise(out, arch)
     adapter(out, arch)
     optimizer(out, arch)
-    _seed(out)
+    _unknown_there(out)
     _samples(out)
     flags = native(out, arch)
     stage = train_stage(out, chosen, batches.many, flags)
@@ -62,7 +62,10 @@ def _places(out: Lowering, folder: str) -> None:
         out.put("main:eval_datasets", [Inline({"name": "eval", "config": f"{folder}/{FILES['eval']}"})], "evaluate.datasets")
 
 
-def _seed(out: Lowering) -> None:
+def _unknown_there(out: Lowering) -> None:
+    """Things that the trainer has no notion of, and that no default may hide."""
+    if out.config.train.ema is not None:
+        out.refuse("train.ema", out.config.train.ema.decay, "it keeps no average of the weights", "remove `ema`, or compile for ai-toolkit")
     seed = out.config.train.seed
     if seed != "random":
         out.refuse("train.seed", seed, "it sets no seed: noise and initial weights differ from run to run, only the order of the data is fixed", "write `seed: random`, which is what it does")

@@ -38,6 +38,8 @@ def _paths(out: Lowering, arch: Arch) -> None:
         path = f"model.paths.{'transformer_high_noise' if key == 'transformer' and high else key}"
         if arch.comfy and arch.type != "ltx2" and key in ("text_encoder", "byt5"):
             encoders.append(_path(out, arch, path, value))
+        elif key == "repo" and "extras" in used and "extras" in arch.paths:
+            out.note("rewritten", path, value, text="`model.paths.extras` is read in its place")
         elif key in arch.paths:
             native = _path(out, arch, path, value)
             out.put(f"main:model.{arch.paths[key]}", native, path)
@@ -55,7 +57,7 @@ def _path(out: Lowering, arch: Arch, path: str, value: str) -> str:
     if not is_hub_id(value):
         return out.path(value)
     with_file = arch.type == "flux" and out.config.model.paths.transformer is not None
-    if path in ("model.paths.repo", "model.paths.text_encoder_3") and (arch.hub or with_file):
+    if path in ("model.paths.repo", "model.paths.extras", "model.paths.text_encoder_3") and (arch.hub or with_file):
         return value
     out.refuse(
         path,

@@ -34,7 +34,7 @@ def _number(value: float) -> int | float:
 
 
 
-ROWS: tuple[Row, ...] = (
+MAIN_ROWS: tuple[Row, ...] = (
     # the adapter
     same("adapter.rank", "main:adapter.rank", evidence="train.py:130; models/base.py:278"),
     choice(
@@ -50,7 +50,6 @@ ROWS: tuple[Row, ...] = (
     via("adapter.dtype", "main:adapter.dtype", DTYPES.__getitem__, WORDS.get, auto=OMIT, evidence="train.py:131-132"),
     # length and optimizer
     same("train.gradient_accumulation", "main:gradient_accumulation_steps", evidence="train.py:424"),
-    cannot("train.ema.decay", "it keeps no average of the weights", evidence="train.py: no such key is read"),
     cannot("train.workers", "its number of loading processes is fixed", evidence="utils/dataset.py:1300-1400"),
     via("optimizer.max_grad_norm", "main:gradient_clipping", float, None, off=0.0, evidence="train.py:427; 0 clips nothing (executed)"),
     same("optimizer.betas", "main:optimizer.betas", evidence="train.py:669: further keys are the optimizer's arguments"),
@@ -193,6 +192,7 @@ HANDLED: dict[str, str] = {
     "train.for": _TIMES,
     "train.batch_size": _DATA,
     "train.seed": "lower.py: the trainer sets no seed",
+    "train.ema.decay": "lower.py: it keeps no average of the weights",
     "train.resume_from": _LAUNCH,
     "scheduler.type": _TIMES,
     "scheduler.warmup": _TIMES,

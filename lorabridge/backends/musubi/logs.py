@@ -8,8 +8,10 @@ from lorabridge.backends.events import Event, LineCutter, LogParser
 
 _BAR = re.compile(r"steps:\s+\d+%\|[^|]*\|\s*(\d+)/(\d+) \[([^<\]]+)<([^,\]]+),\s*([\d.?]+)\s*(it/s|s/it)(?:, ([^\]]*))?\]")
 _CACHED = re.compile(r"(\d+)it \[([\d:]+)(?:,\s*([\d.?]+)\s*(it/s|s/it))?\]")
+_FOUND = re.compile(r"found (\d+) images")
+_BATCH = re.compile(r"^\s*batch_size: (\d+)")
+_ENCODING = re.compile(r"Encoding dataset \[(\d+)\]")
 _LOSS = re.compile(r"avr_loss=([-+.\dA-Za-z]+)")
-_NORM = re.compile(r"Average key norm=([-+.\dA-Za-z]+)")
 _EPOCH = re.compile(r"epoch (\d+)/(\d+)$")
 _SAVE = re.compile(r"saving checkpoint: (.+)")
 _STATE = re.compile(r"INFO:accelerate\.accelerator:Saving current state to (.+)")
@@ -83,42 +85,46 @@ class TrainParser(_Parser):
         self._total: int | None = None
         self._epoch: int | None = None
         self._step = 0
-        self._last: Event | None = None
+        self._told = 0
+        self._postfix: str | None = ""
+        self._held: Event | None = None
 
     def _line(self, line: str) -> list[Event]:
-        events = self._progress(line) if "steps:" in line else []
-        rest = line.rpartition("]")[2].strip() if events else line.strip()
-        return events + self._news(line, rest)
+        events = [event for bar in _BAR.finditer(line) for event in self._bar(bar)] if "steps:" in line else []
+        rest = _BAR.sub("", line).strip()
+        return events + self._news(rest) if rest else events
 
-    def _progress(self, line: str) -> list[Event]:
-        """The last bar of the line: up to two are drawn per step, the first with the loss of the step before."""
-        bars = list(_BAR.finditer(line))
-        if not bars:
-            return []
-        bar = bars[-1]
-        step, total = int(bar[1]), int(bar[2])
-        if step == 0:
-            return []
-        loss = _LOSS.search(bar[7] or "")
-        norm = _NORM.search(bar[7] or "")
-        event = Event("progress", step, total, self._epoch, _number(loss), None, _number(norm), _rate(bar[5], bar[6]) if step > 1 else None, _seconds(bar[4]))
-        if event == self._last:
-            return []
-        self._step, self._total, self._last = step, total, event
-        return [event]
+    def _end(self) -> list[Event]:
+        held, self._held = self._held, None
+        return [held] if held else []
 
-    def _news(self, line: str, rest: str) -> list[Event]:
-        epoch = _EPOCH.search(rest)
+    def _bar(self, bar: re.Match[str]) -> list[Event]:
+        """One event per step. A step's first bar still shows the loss of the step before: it is held back for the next one."""
+        step, total, postfix = int(bar[1]), int(bar[2]), bar[7]
+        if step == self._told or step == 0:
+            self._postfix = postfix
+            return []
+        events = self._end() if self._held and self._held.step != step else []
+        event = Event("progress", step, total, self._epoch, _number(_LOSS, postfix), None, None, _rate(bar[5], bar[6]) if step > 1 else None, _seconds(bar[4]))
+        self._step, self._total = step, total
+        if postfix == self._postfix and self._held is None:
+            self._held = event
+            return events
+        self._held, self._told, self._postfix = None, step, postfix
+        return [*events, event]
+
+    def _news(self, line: str) -> list[Event]:
+        epoch = _EPOCH.search(line)
         if epoch:
             self._epoch = int(epoch[1])
-            return [Event("epoch", step=self._step, total=self._total, epoch=self._epoch, text=rest)]
+            return [*self._end(), Event("epoch", step=self._step, total=self._total, epoch=self._epoch, text=line)]
         for pattern, make in ((_SAVE, self._saved), (_STATE, self._state), (_SAMPLE, self._sample), (_TOTAL, self._planned), (_OVERRIDE, self._planned)):
             match = pattern.search(line)
             if match:
                 return make(match)
         if _DONE in line:
-            return [Event("end", step=self._step, total=self._total, text="completed")]
-        return self._trouble(rest if rest.startswith(("Traceback", "INFO", "WARNING", "ERROR")) else line)
+            return [*self._end(), Event("end", step=self._step, total=self._total, text="completed")]
+        return self._trouble(line)
 
     def _saved(self, match: re.Match[str]) -> list[Event]:
         return [Event("save", step=self._step, epoch=self._epoch, path=match[1].strip())]
@@ -142,7 +148,9 @@ class CacheParser(_Parser):
     def __init__(self) -> None:
         super().__init__()
         self._count = 0
-        self._found = 0
+        self._items: list[int] = []
+        self._batches: list[int] = []
+        self._total: int | None = None
 
     def _line(self, line: str) -> list[Event]:
         bar = _CACHED.search(line)
@@ -150,14 +158,22 @@ class CacheParser(_Parser):
             if int(bar[1]) <= self._count:
                 return []
             self._count = int(bar[1])
-            return [Event("cache", step=self._count, total=self._found or None, rate=_rate(bar[3], bar[4]))]
-        found = re.search(r"found (\d+) (?:images|videos)", line)
-        if found:
-            self._found = int(found[1])
-        if "Encoding dataset [" in line:
-            self._count = 0
-            return [Event("info", text=line.partition("cache_")[2].partition(":")[2] or line)]
+            return [Event("cache", step=self._count, total=self._total, rate=_rate(bar[3], bar[4]))]
+        for pattern, numbers in ((_FOUND, self._items), (_BATCH, self._batches)):
+            match = pattern.search(line)
+            if match:
+                numbers.append(int(match[1]))
+        dataset = _ENCODING.search(line)
+        if dataset:
+            self._count, self._total = 0, self._planned(int(dataset[1]))
+            return [Event("info", total=self._total, text=dataset[0])]
         return self._trouble(line)
+
+    def _planned(self, dataset: int) -> int | None:
+        """The bar counts batches: known beforehand for batches of one picture only."""
+        if dataset < min(len(self._items), len(self._batches)) and self._batches[dataset] == 1:
+            return self._items[dataset]
+        return None
 
 
 def _code(text: str) -> str | None:
@@ -166,7 +182,8 @@ def _code(text: str) -> str | None:
     return next((code for word, code in _CODES if word in text), None)
 
 
-def _number(match: re.Match[str] | None) -> float | None:
+def _number(pattern: re.Pattern[str], text: str | None) -> float | None:
+    match = pattern.search(text or "")
     try:
         return float(match[1]) if match else None
     except ValueError:

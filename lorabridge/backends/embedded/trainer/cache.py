@@ -6,7 +6,7 @@ import hashlib
 import json
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -131,7 +131,7 @@ def fill_latents(store: Store, keys: Keys, items: list[Item], *, family: Family,
                 entry["mask"] = mask_of(item, flipped, latents)
             store.put(key, entry)
             computed += 1
-        emit({"event": "cache", "kind": "latents", "done": done, "total": len(wanted), "computed": computed})
+        _tell(emit, "latents", done, len(wanted), computed)
 
 
 def fill_prompts(store: Store, keys: Keys, texts: list[str], *, model: Model, family: Family, pipe: Any, emit: Emit) -> None:
@@ -143,4 +143,10 @@ def fill_prompts(store: Store, keys: Keys, texts: list[str], *, model: Model, fa
             with torch.no_grad():
                 store.put(key, family.encode_prompt(pipe, text, model.max_sequence_length))
             computed += 1
-        emit({"event": "cache", "kind": "prompts", "done": done, "total": len(texts), "computed": computed})
+        _tell(emit, "prompts", done, len(texts), computed)
+
+
+def _tell(emit: Emit, kind: Literal["latents", "prompts"], done: int, total: int, computed: int) -> None:
+    """At most a hundred events or so, however many entries there are; the last one always."""
+    if done == total or done % max(1, total // 100) == 0:
+        emit({"event": "cache", "kind": kind, "done": done, "total": total, "computed": computed})
