@@ -42,7 +42,7 @@ def load_config(path: str, overrides: Iterable[str] = ()) -> Loaded:
 
 def preset(name: str) -> Path | None:
     """The file of a built-in preset."""
-    if not name.replace("-", "").isalnum():
+    if len(name) > 60 or not name.replace("-", "").isalnum():
         return None
     path = template_dir() / "presets" / f"{name}.yaml"
     return path if path.is_file() else None

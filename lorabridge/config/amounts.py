@@ -36,6 +36,8 @@ def parse_amount(text: str, units: tuple[Unit, ...]) -> Amount:
     unit = _unit(match[2])
     if unit is None or unit not in units:
         raise ValueError(f"the unit of `{text}` is not known here; write {wanted}")
+    if len(match[1]) > 18:
+        raise ValueError("the number is larger than any training")
     number = float(match[1].replace("_", ""))
     if unit != "percent" and number != int(number):
         raise ValueError(f"`{text}` is a fraction of a {unit.removesuffix('s')}; write a whole number")

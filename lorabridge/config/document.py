@@ -16,12 +16,13 @@ from typing import Any, ClassVar
 
 import yaml
 
-from lorabridge.config.paths import KeyPath
+from lorabridge.config.paths import KeyPath, show
 from lorabridge.diagnostics import Diagnostic, Span
 
 MAX_BYTES = 1_000_000
-MAX_NODES = 50_000
+MAX_NODES = 10_000
 MAX_DEPTH = 64
+MAX_KEY = 200
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -117,8 +118,9 @@ def _compose(document: Document) -> yaml.Node | None:
         span = Span(document.file, 1, 1, 1, 1)
         _report(document, "LB110", f"nested more than {MAX_DEPTH} levels deep", span, "the language needs about five")
         return None
-    loader = _NodeLoader(document.text)
+    loader = None
     try:
+        loader = _NodeLoader(document.text)
         node = loader.get_single_node()
         return node if isinstance(node, yaml.Node) else None
     except yaml.MarkedYAMLError as error:
@@ -135,10 +137,15 @@ def _compose(document: Document) -> yaml.Node | None:
         line = document.text.count("\n", 0, error.position) + 1
         code = error.character if isinstance(error.character, int) else ord(error.character or " ")
         _report(document, "LB100", f"the character U+{code:04X} is not allowed in YAML", Span(document.file, line, 1, line, 2), "remove it")
+    except UnicodeEncodeError as error:
+        line = document.text.count("\n", 0, error.start) + 1
+        code = ord(document.text[error.start])
+        _report(document, "LB100", f"the character U+{code:04X} is half of one", Span(document.file, line, 1, line, 2), "remove it")
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         _report(document, "LB100", f"not valid YAML: {type(error).__name__}", Span(document.file, 1, 1, 1, 2), "")
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
     return None
 
 
@@ -185,17 +192,20 @@ class _Builder:
         self.made = 0
 
     def value(self, node: yaml.Node, path: KeyPath, depth: int) -> Any:
-        self.made += 1
         span = _span(self.document.file, node)
-        if self.made > MAX_NODES:
-            raise _TooMuchError(f"the file expands to more than {MAX_NODES} values", span)
+        self._count(span)
         if depth > MAX_DEPTH:
             raise _TooMuchError(f"nested more than {MAX_DEPTH} levels deep", span)
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, path, depth)
         if isinstance(node, yaml.SequenceNode):
             return list(self._items(node, path, depth))
-        return self._scalar(node, span)
+        return self._scalar(node, path, span)
+
+    def _count(self, span: Span) -> None:
+        self.made += 1
+        if self.made > MAX_NODES:
+            raise _TooMuchError(f"the file expands to more than {MAX_NODES} values", span)
 
     def _items(self, node: yaml.SequenceNode, path: KeyPath, depth: int) -> Iterator[Any]:
         for index, item in enumerate(node.value):
@@ -208,12 +218,14 @@ class _Builder:
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
             key_span = _span(self.document.file, key_node)
-            if not isinstance(key_node, yaml.ScalarNode):
+            if not isinstance(key_node, yaml.ScalarNode) or len(key_node.value) > MAX_KEY:
+                self._count(key_span)
                 _report(self.document, "LB100", "a key must be a word", key_span, "write `key: value`")
                 continue
             key = str(key_node.value)
             here = (*path, key)
             if key in result:
+                self._count(key_span)
                 first = self.document.places[here].key
                 _report(
                     self.document,
@@ -237,15 +249,23 @@ class _Builder:
             result[key] = self.value(value_node, here, depth + 1)
         return result
 
-    def _scalar(self, node: yaml.Node, span: Span) -> Any:
+    def _scalar(self, node: yaml.Node, path: KeyPath, span: Span) -> Any:
         text = str(node.value)
         if node.tag not in ("tag:yaml.org,2002:str", "!"):
             _report(self.document, "LB100", f"tags such as `{node.tag}` are not used here", span, "write the plain value")
             return text
         if getattr(node, "style", None) not in (None, ""):
             return text
-        return resolve_scalar(text)
+        value = resolve_scalar(text)
+        if value is TOO_LARGE:
+            message = f"`{text[:40]}{'…' * (len(text) > 40)}` is larger than any number here can be"
+            self.document.diagnostics.append(Diagnostic("LB106", message, span, fix="write it in quotes if it is text", path=show(path)))
+            return text
+        return value
 
+
+TOO_LARGE = object()
+"""What `resolve_scalar` makes of a number beyond 64 bits."""
 
 _WORDS: dict[str, Any] = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
 _WORDS |= {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -260,14 +280,19 @@ def resolve_scalar(text: str) -> Any:
     if text in _WORDS:
         return _WORDS[text]
     if _INT.fullmatch(text):
-        return int(text) if len(text) < 400 else text
+        return _bounded(text, 10)
     if _BASED.fullmatch(text):
-        return int(text, 0)
+        return _bounded(text, 0)
     if _FLOAT.fullmatch(text):
-        return float(text)
+        return TOO_LARGE if math.isinf(float(text)) else float(text)
     if match := _SPECIAL.fullmatch(text):
         return math.nan if match[2] is None else math.copysign(math.inf, -1 if match[1] == "-" else 1)
     return text
+
+
+def _bounded(text: str, base: int) -> Any:
+    value = int(text, base) if len(text) <= 100 else 2**64
+    return value if -(2**63) <= value < 2**64 else TOO_LARGE
 
 
 def _span(file: str, node: yaml.Node) -> Span:

@@ -61,11 +61,7 @@ class Interpreter:
         return self._nested(row.section, value, path)
 
     def _nested(self, model: type[Section], value: Any, path: KeyPath) -> Any:
-        if model.shorthand and not isinstance(value, dict | list) and value is not None:
-            inner = (*path, model.shorthand)
-            if path in self.places:
-                self.places[inner] = self.places[path]
-            value = {model.shorthand: value}
+        value = long_form(model, value, path, self.places)
         return self.section(model, value, path) if isinstance(value, dict) else value
 
     def _special(self, row: FieldRow, value: Any, path: KeyPath) -> Any:
@@ -94,6 +90,27 @@ class Interpreter:
                 path=dotted,
             )
         )
+
+
+def long_form(model: type[Section], value: Any, path: KeyPath, places: dict[KeyPath, Place]) -> Any:
+    """`adamw` as `{type: adamw}`, where the section has such a short form."""
+    if not model.shorthand or value is None or isinstance(value, dict | list):
+        return value
+    if path in places:
+        places[*path, model.shorthand] = places[path]
+    return {model.shorthand: value}
+
+
+def spell_out(model: type[Section], data: dict[str, Any], places: dict[KeyPath, Place], path: KeyPath = ()) -> None:
+    """Write sections in their long form, in place, so that layers merge key by key. Off and the like stay."""
+    for key, row in rows_of(model).items():
+        value = data.get(key)
+        if row.section is None or row.many or value is None:
+            continue
+        if _meaning(row, value) is None:
+            value = data[key] = long_form(row.section, value, (*path, key), places)
+        if isinstance(value, dict):
+            spell_out(row.section, value, places, (*path, key))
 
 
 def _meaning(row: FieldRow, value: Any) -> Meaning | None:

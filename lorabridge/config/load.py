@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from lorabridge.config.document import Place, parse_value, read_document
-from lorabridge.config.interpret import Interpreter, Reading
+from lorabridge.config.document import MAX_NODES, Place, parse_value, read_document
+from lorabridge.config.interpret import Interpreter, Reading, long_form, spell_out
 from lorabridge.config.paths import KeyPath, show, split_path
 from lorabridge.config.rules import check_rules
 from lorabridge.config.schema import Config
 from lorabridge.config.validate import row_at, validate
 from lorabridge.diagnostics import Diagnostic, Span, sort_key
 
-_ENV = re.compile(r"\$\{env:([^}]*)\}")
-_SECRET = re.compile(r"hf_[A-Za-z0-9]{20,}|(?<![0-9a-f])[0-9a-f]{40}(?![0-9a-f])|sk-[A-Za-z0-9_-]{20,}")
+_ENV = re.compile(r"\$\{env:([^}$]*)\}")
+_SECRET = re.compile(r"hf_[A-Za-z0-9]{20,}|(?<![0-9a-f/\\@])[0-9a-f]{40}(?![0-9a-f/\\.])|sk-[A-Za-z0-9_-]{20,}")
+_HIDDEN = "(hidden)"
+MAX_LAYERS = 16
+MAX_FINDINGS = 200
 
 
 @dataclass(slots=True)
@@ -45,6 +48,7 @@ class Loaded:
     readings: list[Reading] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
+    layers: int = 0
 
     @property
     def ok(self) -> bool:
@@ -79,7 +83,7 @@ def load(
     _environment(loaded, os.environ if environ is None else environ)
     _secrets(loaded)
     if not loaded.written and any(d.code in ("LB100", "LB109", "LB110") for d in loaded.diagnostics):
-        return loaded
+        return _bounded(loaded)
     return finish(loaded)
 
 
@@ -94,7 +98,16 @@ def finish(loaded: Loaded) -> Loaded:
     if partial is not None:
         wrong = {split_path(d.path)[0] for d in loaded.diagnostics if d.path and d.severity == "error"}
         loaded.diagnostics += [d for d in check_rules(partial, loaded) if split_path(d.path)[0] not in wrong]
-    loaded.diagnostics.sort(key=sort_key)
+    return _bounded(loaded)
+
+
+def _bounded(loaded: Loaded) -> Loaded:
+    """In the order of the page, and not more than a person can read."""
+    found = sorted(loaded.diagnostics, key=sort_key)
+    if len(found) > MAX_FINDINGS:
+        rest = Diagnostic("LB110", f"{len(found) - MAX_FINDINGS} more findings are not shown", found[MAX_FINDINGS].span, fix="mend these first")
+        found = [*found[:MAX_FINDINGS], rest]
+    loaded.diagnostics[:] = found
     return loaded
 
 
@@ -102,12 +115,23 @@ def _layers(loaded: Loaded, path: Path, presets: Callable[[str], Path | None], a
     document = read_document(path, shown)
     loaded.texts[document.file] = document.text
     loaded.diagnostics += document.diagnostics
+    loaded.layers += 1
     parents = document.data.pop("extends", None)
-    place = document.places.pop(("extends",), None)
+    place = document.places.get(("extends",))
+    document.places = {key: value for key, value in document.places.items() if key[0] != "extends"}
+    spell_out(Config, document.data, document.places)
     for name in _names(loaded, parents, place):
         target = presets(name) or (path.parent / name if "/" in name or name.endswith((".yaml", ".yml")) else None)
+        if loaded.layers >= MAX_LAYERS:
+            _layer_problem(loaded, f"more than {MAX_LAYERS} layers of `extends`", place, "flatten them")
+            break
         _extend(loaded, name, target, presets, (*above, path), place)
     merge(loaded.written, document.data, loaded.places, document.places)
+    if len(loaded.places) > MAX_NODES and document.data:
+        span = Span(document.file, 1, 1, 1, 1)
+        loaded.diagnostics.append(Diagnostic("LB110", f"the layers hold more than {MAX_NODES} values", span, fix="is this the right file?"))
+        loaded.written.clear()
+        loaded.places.clear()
 
 
 def _names(loaded: Loaded, parents: Any, place: Place | None) -> list[str]:
@@ -127,9 +151,7 @@ def _extend(loaded: Loaded, name: str, target: Path | None, presets: Any, above:
         )
     elif any(_same(target, other) for other in above):
         _layer_problem(loaded, f"`{name}` extends itself", place, "remove one of the `extends`")
-    elif len(above) > 16:
-        _layer_problem(loaded, "more than 16 layers of `extends`", place, "flatten them")
-    elif not target.is_file():
+    elif not _is_file(target):
         _layer_problem(loaded, f"cannot read `{name}`: no such file", place, "the path is relative to the file that names it")
     else:
         _layers(loaded, target, presets, above)
@@ -138,8 +160,15 @@ def _extend(loaded: Loaded, name: str, target: Path | None, presets: Any, above:
 def _same(left: Path, right: Path) -> bool:
     try:
         return left.resolve() == right.resolve()
-    except (OSError, RuntimeError):
-        return True
+    except (OSError, RuntimeError, ValueError):
+        return False
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _layer_problem(loaded: Loaded, message: str, place: Place | None, fix: str) -> None:
@@ -151,22 +180,30 @@ def merge(
     over: dict[str, Any],
     base_places: dict[KeyPath, Place],
     over_places: dict[KeyPath, Place],
-    path: KeyPath = (),
 ) -> None:
     """Put `over` onto `base` in place, with the places of what won."""
+    _forget(base_places, set(_replaced(base, over, ())))
+    base_places |= over_places
+
+
+def _replaced(base: dict[str, Any], over: dict[str, Any], path: KeyPath) -> Iterator[KeyPath]:
+    """Merge, and yield the paths whose old value is gone."""
     for key, value in over.items():
         here = (*path, key)
-        if isinstance(value, dict) and isinstance(base.get(key), dict):
-            base_places[here] = over_places.get(here, base_places.get(here, Place(_NOWHERE, _NOWHERE)))
-            merge(base[key], value, base_places, over_places, here)
-            continue
-        for old in [p for p in base_places if p[: len(here)] == here]:
-            del base_places[old]
-        base[key] = value
-        base_places.update({p: place for p, place in over_places.items() if p[: len(here)] == here})
+        old = base.get(key)
+        if isinstance(value, dict) and isinstance(old, dict):
+            yield from _replaced(old, value, here)
+        else:
+            if key in base:
+                yield here
+            base[key] = value
 
 
-_NOWHERE = Span("", 1, 1, 1, 1)
+def _forget(places: dict[KeyPath, Place], gone: set[KeyPath]) -> None:
+    """Drop the places at and below the paths in `gone`."""
+    for path in list(places) if gone else ():
+        if any(path[:length] in gone for length in range(1, len(path) + 1)):
+            del places[path]
 
 
 def _override(loaded: Loaded, text: str) -> None:
@@ -181,14 +218,13 @@ def _override(loaded: Loaded, text: str) -> None:
     loaded.diagnostics += problems
     loaded.texts[shown] = shown
     target: Any = loaded.written
-    for part, following in pairwise(parts):
-        target = _step(target, part, following)
+    for depth, (part, following) in enumerate(pairwise(parts), 1):
+        target = _step(target, parts[:depth], part, following, loaded.places)
     last = parts[-1]
     in_list = isinstance(target, list) and isinstance(last, int) and last < len(target)
     if in_list or (isinstance(target, dict) and isinstance(last, str)):
         target[last] = value
-        for old in [path for path in loaded.places if path[: len(parts)] == parts]:
-            del loaded.places[old]
+        _forget(loaded.places, {parts})
         loaded.places.update({(*parts, *below): Place(span, span) for below in _paths_in(value)})
     else:
         loaded.diagnostics.append(
@@ -207,23 +243,20 @@ def _paths_in(value: Any) -> list[KeyPath]:
     return [(), *((key, *below) for key, inner in items for below in _paths_in(inner))]
 
 
-def _step(target: Any, part: str | int, following: str | int) -> Any:
-    if isinstance(target, dict) and isinstance(part, str):
-        inner = target.get(part)
-        if not isinstance(inner, dict | list):
-            row_many = isinstance(following, int)
-            inner = target[part] = [{}] if row_many else _expanded(inner, part)
-        return inner
-    if isinstance(target, list) and isinstance(part, int) and part < len(target):
-        return target[part]
-    return None
-
-
-def _expanded(inner: Any, part: str) -> dict[str, Any]:
-    """A section written in short form keeps its value when one of its keys is set."""
-    row = row_at((part,))
-    short = row.section.shorthand if row and row.section else ""
-    return {short: inner} if short and inner is not None else {}
+def _step(target: Any, path: KeyPath, part: str | int, following: str | int, places: dict[KeyPath, Place]) -> Any:
+    """The container at `path`, made where there is none. A section in short form keeps its value."""
+    if not (isinstance(target, dict) and isinstance(part, str)) and not (
+        isinstance(target, list) and isinstance(part, int) and part < len(target)
+    ):
+        return None
+    inner = target.get(part) if isinstance(target, dict) else target[part]
+    row = row_at(path)
+    if row and row.section and isinstance(following, str):
+        inner = long_form(row.section, inner, path, places)
+    if not isinstance(inner, dict | list):
+        inner = [{}] if isinstance(following, int) else {}
+    target[part] = inner
+    return inner
 
 
 def _environment(loaded: Loaded, environ: Mapping[str, str]) -> None:
@@ -235,49 +268,52 @@ def _environment(loaded: Loaded, environ: Mapping[str, str]) -> None:
         if not isinstance(value, str) or "${env:" not in value:
             return value
 
-        def one(match: re.Match[str]) -> str:
-            if match[1] in environ:
-                return environ[match[1]]
-            place = loaded.places.get(path)
-            loaded.diagnostics.append(
-                Diagnostic(
-                    "LB114",
-                    f"the environment variable `{match[1]}` is not set",
-                    place.value if place else None,
-                    fix=f"set it, or write the value at `{show(path)}`",
-                    path=show(path),
+        place = loaded.places.get(path)
+        for name in dict.fromkeys(_ENV.findall(value)):
+            if name not in environ:
+                loaded.diagnostics.append(
+                    Diagnostic(
+                        "LB114",
+                        f"the environment variable `{name}` is not set",
+                        place.value if place else None,
+                        fix=f"set it, or write the value at `{show(path)}`",
+                        path=show(path),
+                    )
                 )
-            )
-            return match[0]
-
-        return _ENV.sub(one, value)
+        return _ENV.sub(lambda match: environ.get(match[1], match[0]), value)
 
     loaded.written = expand(loaded.written, ())
 
 
 def _secrets(loaded: Loaded) -> None:
-    """Refuse tokens and keys in the file: it is compiled, locked, logged and shared."""
+    """Refuse tokens and keys in the file: it is compiled, locked, logged and shared. No finding repeats them."""
 
-    def look(value: Any, path: KeyPath) -> None:
+    def look(value: Any, path: KeyPath) -> Any:
         if isinstance(value, dict):
-            for key, inner in value.items():
-                look(inner, (*path, key))
-        elif isinstance(value, list):
-            for index, inner in enumerate(value):
-                look(inner, (*path, index))
-        elif isinstance(value, str):
-            named = bool(re.search(r"(api_?key|token|secret|password)$", str(path[-1]), re.IGNORECASE)) and value != ""
-            if (_SECRET.search(value) and path[-1] != "revision") or named:
-                place = loaded.places.get(path)
-                loaded.diagnostics.append(
-                    Diagnostic(
-                        "LB205",
-                        f"`{show(path)}` looks like a secret",
-                        place.value if place else None,
-                        why="this file is compiled, logged and shared; a key in it is published sooner or later",
-                        fix="set it in the environment (HF_TOKEN, WANDB_API_KEY); `logging.wandb.key_env` names another variable",
-                        path=show(path),
-                    )
-                )
+            return {key: look(inner, (*path, key)) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [look(inner, (*path, index)) for index, inner in enumerate(value)]
+        if not isinstance(value, str) or not _is_secret(value, path[-1]):
+            return value
+        place = loaded.places.get(path)
+        loaded.diagnostics.append(
+            Diagnostic(
+                "LB205",
+                f"`{show(path)}` looks like a secret",
+                place.value if place else None,
+                why="this file is compiled, logged and shared; a key in it is published sooner or later",
+                fix="set it in the environment (HF_TOKEN, WANDB_API_KEY); `logging.wandb.key_env` names another variable",
+                path=show(path),
+            )
+        )
+        for file, text in loaded.texts.items():
+            loaded.texts[file] = text.replace(value, "*" * len(value))
+        return _HIDDEN
 
-    look(loaded.written, ())
+    loaded.written = look(loaded.written, ())
+
+
+def _is_secret(value: str, key: str | int) -> bool:
+    if value and re.search(r"(api_?key|token|secret|password)$", str(key), re.IGNORECASE):
+        return True
+    return key != "revision" and _SECRET.search(value) is not None

@@ -22,7 +22,7 @@ Places = dict[KeyPath, Place]
 def validate(data: dict[str, Any], places: Places, broken: set[KeyPath]) -> tuple[Config | None, Config | None, list[Diagnostic]]:
     """Validate the whole document: the config, what is left of it without the wrong values, the findings.
 
-    `broken` holds paths that already have a finding: what is missing there is not reported twice.
+    `broken` holds paths that already have a finding: what is wrong there is not reported twice.
     """
     try:
         config = Config.model_validate(data)
@@ -76,9 +76,9 @@ def _convert(error: Any, places: Places, broken: set[KeyPath]) -> Diagnostic | N
     dotted = show(path)
     if error["type"] == "extra_forbidden":
         return unknown_key(path, places)
+    if path in broken:
+        return None
     if error["type"] == "missing":
-        if path in broken:
-            return None
         return Diagnostic(
             "LB104", f"`{dotted}` is missing", _near(path[:-1], places), about=_doc(path), fix=f"add `{path[-1]}:`", path=dotted
         )

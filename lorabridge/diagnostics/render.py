@@ -4,24 +4,39 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from lorabridge.diagnostics.model import Diagnostic, Span
 
 Format = Literal["text", "json", "github", "sarif"]
+MAX_TEXT = 600
 _COLORS = {"error": "31", "warning": "33", "hint": "36"}
 _LEVELS = {"error": "error", "warning": "warning", "hint": "note"}
 
 
 def render(items: Sequence[Diagnostic], style: Format, texts: Mapping[str, str], *, color: bool = False) -> str:
     """All findings in one format. `texts` holds the files' texts, for excerpts."""
+    items = [_shortened(item) for item in items]
     if style == "json":
         return render_json(items)
     if style == "sarif":
         return render_sarif(items)
     if style == "github":
         return "".join(_github(item) + "\n" for item in items)
-    return "".join(_text(item, texts, color) + "\n" for item in items)
+    lines = {file: text.splitlines() for file, text in texts.items()}
+    return "".join(_text(item, lines, color) + "\n" for item in items)
+
+
+def _shortened(item: Diagnostic) -> Diagnostic:
+    """Without the rest of a value that fills pages."""
+    if max(len(item.message), len(item.fix)) <= MAX_TEXT:
+        return item
+    return replace(item, message=_clip(item.message), fix=_clip(item.fix))
+
+
+def _clip(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT // 2]} … {text[-MAX_TEXT // 4 :]}"
 
 
 def summary(items: Sequence[Diagnostic]) -> str:
@@ -30,7 +45,7 @@ def summary(items: Sequence[Diagnostic]) -> str:
     return ", ".join(f"{count} {level}{'s' if count > 1 else ''}" for level, count in counts.items() if count)
 
 
-def _text(item: Diagnostic, texts: Mapping[str, str], color: bool) -> str:
+def _text(item: Diagnostic, lines_of: Mapping[str, list[str]], color: bool) -> str:
     def paint(text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if color else text
 
@@ -38,9 +53,9 @@ def _text(item: Diagnostic, texts: Mapping[str, str], color: bool) -> str:
     tone = _COLORS[item.severity]
     lines = [f"{paint(_safe(place), '1')}{paint(f'{item.severity}[{item.code}]', '1;' + tone)} {_safe(item.message)}"]
     if item.span:
-        lines += _excerpt(item.span, texts, lambda text: paint(text, tone))
+        lines += _excerpt(item.span, lines_of.get(item.span.file, []), lambda text: paint(text, tone))
     for span, text in item.related:
-        lines.append(f"   = {span.file}:{span.line}:{span.column}: {text}")
+        lines.append(f"   = {_safe(span.file)}:{span.line}:{span.column}: {_safe(text)}")
     if item.about:
         lines.append(f"   = key: {_safe(item.about)}")
     if item.why:
@@ -50,16 +65,16 @@ def _text(item: Diagnostic, texts: Mapping[str, str], color: bool) -> str:
     return "\n".join(lines)
 
 
-def _excerpt(span: Span, texts: Mapping[str, str], tint: Any) -> list[str]:
-    lines = texts.get(span.file, "").splitlines()
+def _excerpt(span: Span, lines: list[str], tint: Any) -> list[str]:
     if not 1 <= span.line <= len(lines):
         return []
-    line = _safe(lines[span.line - 1].replace("\t", " "))
-    start = max(0, span.column - 1)
-    if start > 150:
-        line, start = "…" + line[start - 40 :], 41
+    line, start = lines[span.line - 1], max(0, span.column - 1)
     end = start + max(1, span.end_column - span.column) if span.end_line == span.line else len(line)
-    line, width = line[:180], min(max(1, end - start), max(1, 180 - start))
+    if start > 150:
+        cut = start - 40
+        line, start, end = "…" + line[cut : cut + 180], 41, end - cut + 1
+    line = _safe(line[:180].replace("\t", " "))
+    width = min(max(1, end - start), max(1, 180 - start))
     number = str(span.line)
     return [f"{' ' * len(number)} |", f"{number} | {line}", f"{' ' * len(number)} | {' ' * start}{tint('^' * width)}"]
 
@@ -78,7 +93,7 @@ def render_json(items: Sequence[Diagnostic]) -> str:
         "warning_count": sum(item.severity == "warning" for item in items),
         "diagnostics": [_record(item) for item in items],
     }
-    return json.dumps(envelope, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(envelope, indent=2) + "\n"
 
 
 def _record(item: Diagnostic) -> dict[str, Any]:
@@ -106,7 +121,7 @@ def _range(span: Span) -> dict[str, Any]:
 
 def _github(item: Diagnostic) -> str:
     def escape(text: str, *, inside: bool = False) -> str:
-        text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+        text = _safe(text).replace("%", "%25")
         return text.replace(":", "%3A").replace(",", "%2C") if inside else text
 
     level = {"error": "error", "warning": "warning", "hint": "notice"}[item.severity]
@@ -140,15 +155,17 @@ def render_sarif(items: Sequence[Diagnostic]) -> str:
         "version": "2.1.0",
         "runs": [{"tool": {"driver": driver}, "results": results, "columnKind": "unicodeCodePoints"}],
     }
-    return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(log, indent=2) + "\n"
 
 
 def _sarif_result(item: Diagnostic, index: int) -> dict[str, Any]:
+    from urllib.parse import quote
+
     text = ". ".join(part for part in (item.message, item.why, f"Fix: {item.fix}" if item.fix else "") if part)
     result: dict[str, Any] = {"ruleId": item.code, "ruleIndex": index, "level": _LEVELS[item.severity], "message": {"text": text}}
     if item.span:
         span = item.span
         region = {"startLine": span.line, "startColumn": span.column, "endLine": span.end_line, "endColumn": span.end_column}
-        uri = span.file.replace("\\", "/").replace(" ", "%20")
+        uri = quote(span.file.replace("\\", "/"), safe="/:", errors="replace")
         result["locations"] = [{"physicalLocation": {"artifactLocation": {"uri": uri}, "region": region}}]
     return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -81,5 +82,13 @@ def flow(value: Any) -> str:
             and not any(c in value for c in "[]{}#:,&*!|>'\"%@`\n\t\\")
             and not value.startswith(("-", "?"))
         )
-        return value if plain and isinstance(resolve_scalar(value), str) else json.dumps(value, ensure_ascii=False)
+        return value if plain and value.isprintable() and isinstance(resolve_scalar(value), str) else _quoted(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
     return str(value) if isinstance(value, Amount) else "null" if value is None else repr(value)
+
+
+def _quoted(value: str) -> str:
+    """In double quotes, with escapes for what a terminal would act on."""
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}" for c in text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -69,11 +68,9 @@ class RunFolder:
 
 
 def fresh(parent: Path, name: str, now: float) -> Iterator[RunFolder]:
-    """Folders for a run that begins at `now`, best name first: `<name>-<date>-<time>`, then with `-2`, `-3`."""
+    """Folders for a run that begins at `now`: `<name>-<date>-<time>`, then with `-2`, `-3`; the first that `create` can make is the run's."""
     stem = f"{name}-{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}"
     number = 1
     while True:
-        path = parent / (stem if number == 1 else f"{stem}-{number}")
-        if not os.path.lexists(path):
-            yield RunFolder(path)
+        yield RunFolder(parent / (stem if number == 1 else f"{stem}-{number}"))
         number += 1

@@ -37,6 +37,8 @@ train: {for: 10 steps, seed: 7}
 sample: {every: 5 steps, prompts: ["[trigger] on a beach", "a beach"]}
 """
 
+QUICK = Patience(1.0, 1.0, 0.5, 0.5)
+
 PRELUDE = """\
 import json, os, signal, struct, subprocess, sys, time
 from pathlib import Path
@@ -110,7 +112,13 @@ def resolved(tmp_path: Path) -> Resolved:
 def make_job(tmp_path: Path, resolved: Resolved) -> Callable[..., Job]:
     """A job of one or more scripts; `total` is what the plan promises."""
 
-    def make(*scripts: str, total: int | None = 10, env: dict[str, str] | None = None, parser: Callable[[], Any] = JsonParser) -> Job:
+    def make(
+        *scripts: str,
+        total: int | None = 10,
+        env: dict[str, str] | None = None,
+        parser: Callable[[], Any] = JsonParser,
+        patience: Patience = QUICK,
+    ) -> Job:
         folder = next(fresh(tmp_path / "runs", "cat-toy", 0.0))
         folder.create()
         names = ["train"] if len(scripts) == 1 else [f"cache-{n}" for n in range(1, len(scripts))] + ["train"]
@@ -123,7 +131,7 @@ def make_job(tmp_path: Path, resolved: Resolved) -> Callable[..., Job]:
         plan = Plan("fake", (), stages, (note, Note("exact", "optimizer.lr", "1e-4", "train:learning_rate", "0.0001")), (), total)
         place = Installation(tmp_path, Path(sys.executable), "0123456789abcdef", True)
         environ = {"PATH": os.environ["PATH"], **(env or {})}
-        return Job(folder, plan, FakeBackend(parser), place, resolved, environ, Patience(1.0, 1.0, 0.5, 0.5))
+        return Job(folder, plan, FakeBackend(parser), place, resolved, environ, patience)
 
     return make
 

@@ -20,9 +20,6 @@ PARTS = [name for name in ("torch", "diffusers", "peft") if importlib.util.find_
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(bool(PARTS), reason=f"the extra `embedded` is not installed: {', '.join(PARTS)}"),
-    pytest.mark.skipif(
-        importlib.util.find_spec("lorabridge.backends.embedded.lower") is None, reason="the embedded backend is not written yet"
-    ),
 ]
 ROOT = Path(__file__).parents[2]
 

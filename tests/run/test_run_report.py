@@ -20,7 +20,7 @@ import zlib
 sys.path.insert(0, HERE)
 from conftest import png
 for step in (0, 5, 10):
-    for index, prompt in enumerate(["ohwx on a beach", "a beach"]):
+    for index, prompt in enumerate(["ohwx on a beach", "a <i>beach</i>"]):
         path = OUT / f"s-{step}-{index}.png"
         path.write_bytes(png((step * 25, 80, index * 200)))
         say(event="sample", path=str(path), step=step, text=prompt)
@@ -67,7 +67,7 @@ def test_the_page_holds_all_it_shows(run, env):
     assert not re.search(r"url\(|@import|https?://(?!www\.w3\.org/2000/svg)", text)
     assert text.count("<svg") == 1
     for words in (
-        "cat-toy", "completed", "10 steps in", "with trigger", "without trigger", "before", "during", "after", "step 5", "ohwx on a beach",
+        "cat-toy", "completed", "10 steps in", "with trigger", "without trigger", "before", "during", "after", "step 5", "ohwx on a beach", "a <i>beach</i>",
         "cat-toy.safetensors", "captions are <short>", "2 times", "counted <in> steps", "1 setting said exactly", "0123456789ab with local changes",
         "load_lora_weights", "rank 16", "cache-1",
     ):  # fmt: skip

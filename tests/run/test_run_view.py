@@ -68,6 +68,15 @@ def test_plain_lines_are_few():
     assert "left" not in lines[-1]
 
 
+def test_a_quick_run_prints_its_first_and_last_step():
+    screen, view = io.StringIO(), View()
+    display = Plain(screen, clock=lambda: 7.0)
+    for step in range(1, 101):
+        view.feed(progress(step, step))
+        display.show(progress(step, step), view)
+    assert [line.split()[1] for line in screen.getvalue().splitlines()] == ["1/100", "100/100"]
+
+
 def test_no_control_characters_reach_the_terminal():
     screen, view = io.StringIO(), View()
     Plain(screen).show({"event": "error", "stage": "train", "text": "\x1b[2Jgone\nnext"}, view)

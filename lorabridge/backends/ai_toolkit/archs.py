@@ -26,7 +26,7 @@ class Arch:
     `assistant` (a training adapter), `guidance` (guidance fed while training), `alpha` (alpha is not
     forced to the rank) tell what the loader honours; elsewhere the key is read and dropped in
     silence. `extras` is the repository that completes a single file. `paths` maps further
-    `model.paths` keys to native ones. `dynamic` schedulers shift timesteps by the picture's size.
+    `model.paths` keys to native ones; those in `files` may be one file, others are folders or hub ids. `dynamic` schedulers shift timesteps by the picture's size.
     `controls` is the number of control pictures. `fixed` keys are always written.
     """
 
@@ -45,6 +45,7 @@ class Arch:
     dynamic: bool = False
     extras: str = ""
     paths: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[str, ...] = ("vae",)
     controls: int = 0
     fps: int = 16
     ignore: tuple[str, ...] = ()
@@ -76,7 +77,15 @@ _BOOGU = Arch("boogu_image", paths=_TE_PATH)
 _PIXEL = Arch("zimage_l2p", offload=True, extras="Tongyi-MAI/Z-Image-Turbo")
 _CHROMA = Arch("chroma", te_qtype="qtype", low_vram=False, dynamic=True)
 _WAN = Arch("wan21", te_qtype="qtype", offload=True, backends=True)
-_LTX = Arch("ltx2", offload=True, backends=True, dynamic=True, fps=24, paths={"text_encoder": "model.te_name_or_path"})
+_LTX = Arch(
+    "ltx2",
+    files=("vae", "text_encoder", "audio_vae"),
+    offload=True,
+    backends=True,
+    dynamic=True,
+    fps=24,
+    paths={"text_encoder": "model.te_name_or_path"},
+)
 _LTX_PARTS = {
     "transformer": "model.model_kwargs.dit_path",
     "text_encoder": "model.model_kwargs.text_encoder_path",
@@ -85,6 +94,7 @@ _LTX_PARTS = {
 }
 _KREA = Arch(
     "krea2",
+    files=(),
     offload=True,
     assistant=True,
     dynamic=True,
@@ -97,7 +107,15 @@ _KREA_EDIT = replace(
 )
 _HIDREAM = Arch("hidream", ignore=("ff_i.experts", "ff_i.gate"), paths={"text_encoder_3": "model.model_kwargs.llama_model_path"})
 _PIXART = Arch("pixart_sigma", scheduler="ddpm", te_qtype=None, low_vram=False, quantize=False, paths={"vae": "model.vae_path"})
-_MINIMAX = Arch("minimax_h3", offload=True, assistant=True, fps=24, ignore=("adaln_proj",), paths={"text_encoder": "model.te_name_or_path"})
+_MINIMAX = Arch(
+    "minimax_h3",
+    files=("text_encoder",),
+    offload=True,
+    assistant=True,
+    fps=24,
+    ignore=("adaln_proj",),
+    paths={"text_encoder": "model.te_name_or_path"},
+)
 _ACE = Arch("ace_step_15", low_vram=True)
 
 ARCHS: dict[tuple[str, str], Arch] = {

@@ -20,6 +20,7 @@ QTYPES = {
     "uint4": "uint4",
     "uint6": "uint6",
 }
+FILES = (".safetensors", ".sft", ".pth", ".pt", ".ckpt", ".bin", ".gguf")
 KERNELS = {"flash": "flash", "flash3": "_flash_3", "xformers": "xformers", "sage": "sage"}
 _PATHS = (
     "repo", "checkpoint", "transformer", "transformer_high_noise", "vae", "audio_vae", "text_encoder",
@@ -53,12 +54,12 @@ def _paths(low: Lowering, arch: Arch) -> None:
         _say(low, name, "model.name_or_path", given[name])
     used |= _extras(low, arch, given, name)
     for key, native in arch.paths.items():
-        if key in given and key != name:
+        if key in given and key != name and not (given[key].endswith(FILES) and key not in arch.files):
             _say(low, key, native, given[key])
             used.add(key)
-    for key in given.keys() - used:
-        _unread(low, key, given)
-    low.diagnostics.sort(key=lambda item: item.path if item.code == "LB302" else "")
+    for key in given:
+        if key not in used:
+            _unread(low, key, given, key in arch.paths)
 
 
 def _name_key(low: Lowering, given: dict[str, str]) -> str:
@@ -85,9 +86,9 @@ def _say(low: Lowering, key: str, native: str, value: str) -> None:
     low.note("exact", f"model.paths.{key}", value, f"process:{native}", _where(low, value))
 
 
-def _unread(low: Lowering, key: str, given: dict[str, str]) -> None:
+def _unread(low: Lowering, key: str, given: dict[str, str], folder: bool) -> None:
     path = f"model.paths.{key}"
-    text = f"{TITLE} does not read it for {low.family.title}: its part comes with the pipeline, or from the hub"
+    text = f"{TITLE} {'takes a folder or a hub id here' if folder else 'does not read it'} for {low.family.title}: its part comes with the pipeline, or from the hub"
     low.note("rewritten", path, given[key], text=text)
     low.problem(
         "LB302", path, f"`{path}` is not used", text, "remove it, or keep it for other trainers", "hint" if "repo" in given else "warning"

@@ -20,6 +20,7 @@ from lorabridge.families.table import FAMILIES
 _DTYPES = {"bfloat16": "bf16", "bf16": "bf16", "float16": "fp16", "fp16": "fp16", "float32": "fp32", "fp32": "fp32"}
 _DEFAULT_FLAGS = {"model_version": {"flux2": "dev", "qwen-image": "original"}, "task": {"wan21": "t2v-14B", "hunyuan-video-1.5": "t2v", "hidream-o1": "t2i"}, "model_type": {"hidream-o1": "full"}}
 _ONLY = re.compile(r"\(\?!\.\*\(\?:(.+)\)\)\.\*")
+_NAME = re.compile(r"(?:\\.|[^|\\])+")
 _NEVER = re.compile(r"\.\*\(\?:(.+)\)\.\*")
 
 
@@ -157,7 +158,7 @@ def _targets(work: Lifting, arch: Arch, family: Family, text: str) -> bool:
         only, never = _ONLY.fullmatch(pattern), _NEVER.fullmatch(pattern)
         if not only and not never:
             return False
-        names = [re.sub(r"\\(.)", r"\1", name) for name in (only or never)[1].split("|")]  # type: ignore[index]
+        names = [re.sub(r"\\(.)", r"\1", name) for name in _NAME.findall((only or never)[1])]  # type: ignore[index]
         key = "exclude" if never else "layers" if tuple(names) in groups and "layers" not in said else "include"
         said[key] = groups[tuple(names)] if key == "layers" else names
     for key, value in said.items():

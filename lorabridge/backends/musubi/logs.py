@@ -16,6 +16,7 @@ _EPOCH = re.compile(r"epoch (\d+)/(\d+)$")
 _SAVE = re.compile(r"saving checkpoint: (.+)")
 _STATE = re.compile(r"INFO:accelerate\.accelerator:Saving current state to (.+)")
 _SAMPLE = re.compile(r"generating sample images at step\D*?: (\d+)")
+_STEP_NAME = re.compile(r"-step(\d{8})(?:-state|\.safetensors)?\s*$")
 _TOTAL = re.compile(r"^\s*total optimization steps\D*: (\d+)")
 _OVERRIDE = re.compile(r"override steps\. steps for \d+ epochs is\D*: (\d+)")
 _LEVEL = re.compile(r"(INFO|WARNING|ERROR|CRITICAL):([\w.]+):(.*)")
@@ -127,10 +128,15 @@ class TrainParser(_Parser):
         return self._trouble(line)
 
     def _saved(self, match: re.Match[str]) -> list[Event]:
-        return [Event("save", step=self._step, epoch=self._epoch, path=match[1].strip())]
+        return [Event("save", step=self._named_step(match[1]), epoch=self._epoch, path=match[1].strip())]
 
     def _state(self, match: re.Match[str]) -> list[Event]:
-        return [Event("state", step=self._step, epoch=self._epoch, path=match[1].strip())]
+        return [Event("state", step=self._named_step(match[1]), epoch=self._epoch, path=match[1].strip())]
+
+    def _named_step(self, path: str) -> int:
+        """The step in a file's name; the bar on the other stream may still be behind."""
+        named = _STEP_NAME.search(path)
+        return int(named[1]) if named else self._step
 
     def _sample(self, match: re.Match[str]) -> list[Event]:
         return [Event("sample", step=int(match[1]), epoch=self._epoch)]

@@ -127,7 +127,11 @@ def model_folder(model: Model) -> Path:
 def load_pipeline(family: Family, folder: Path, model: Model, without: tuple[str, ...]) -> Any:
     """The pipeline of a folder on the CPU, without the named components."""
     import diffusers
+    import transformers
 
+    # bars that redraw themselves only fill a log
+    diffusers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()
     absent: dict[str, Any] = dict.fromkeys(without)
     try:
         pipe = getattr(diffusers, family.pipeline).from_pretrained(folder, dtype=lora.DTYPES[model.dtype], local_files_only=True, **absent)

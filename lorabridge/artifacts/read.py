@@ -1,0 +1,178 @@
+"""Tensors read from a file whose header is sound: single ones, or all of them in one bounded pass.
+
+Files are read, not mapped: a mapped file that its trainer rewrites or cuts while it is looked at kills the process with
+a bus error, and mapped pages count as resident. Reads of a few MiB are as fast from the page cache.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import local
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lorabridge.artifacts.header import Header, Tensor
+from lorabridge.artifacts.numbers import decode, scalar
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+CHUNK = 1 << 20
+"""Bytes read at a time: what a core's cache holds, so that the checks do not go to memory twice."""
+
+
+class Short(OSError):
+    """The file ended before the tensor did: it was cut after its header had been read."""
+
+
+class Reader:
+    """Random access to the tensors of one file."""
+
+    def __init__(self, path: Path | str) -> None:
+        self._file = open(path, "rb", buffering=0)  # noqa: SIM115  (closed by __exit__)
+
+    def into(self, start: int, buffer: memoryview) -> None:
+        """Fill the buffer from a position. Raises Short."""
+        self._file.seek(start)
+        while buffer:
+            count = self._file.readinto(buffer)
+            if not count:
+                raise Short(f"the file ends at byte {self._file.tell():,}")
+            buffer = buffer[count:]
+
+    def raw(self, tensor: Tensor) -> bytearray:
+        """The bytes of a tensor."""
+        data = bytearray(tensor.end - tensor.start)
+        self.into(tensor.start, memoryview(data))
+        return data
+
+    def array(self, tensor: Tensor) -> NDArray[Any]:
+        """A tensor as numbers, in its shape (see `numbers.decode`)."""
+        return decode(self.raw(tensor), tensor.dtype).reshape(tensor.shape)
+
+    def scalar(self, tensor: Tensor) -> float | None:
+        """The value of a tensor with one element, without numpy."""
+        return scalar(bytes(self.raw(tensor)), tensor.dtype) if tensor.count == 1 else None
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._file.close()
+
+
+@dataclass(slots=True)
+class Look:
+    """What one pass over a tensor found. `checked` is False for dtypes that cannot be decoded: only zeros are known."""
+
+    finite: bool = True
+    zero: bool = True
+    checked: bool = True
+
+
+class _Piece(NamedTuple):
+    """A stretch of the file and the parts of tensors in it: index, start and end within the stretch."""
+
+    start: int
+    end: int
+    parts: list[tuple[int, int, int]]
+
+
+_EXPONENTS: dict[str, tuple[str, int]] = {
+    "F16": ("2", 0x7C00), "BF16": ("2", 0x7F80), "F32": ("4", 0x7F800000), "F64": ("8", 0x7FF0000000000000),
+    "F8_E5M2": ("1", 0x7C), "F8_E4M3": ("1", 0x7F),
+}  # fmt: skip
+"""Element size and the smallest bit pattern that is no finite number."""
+
+
+def look(path: Path | str, header: Header, tensors: Sequence[Tensor] | None = None, workers: int | None = None) -> list[Look]:
+    """Whether each tensor is finite and whether it is all zero, in one pass; memory is `workers` times CHUNK.
+
+    Raises Short when the file is cut meanwhile, OSError when it cannot be read.
+    """
+    import numpy as np
+
+    chosen = list(header.tensors.values()) if tensors is None else list(tensors)
+    found = [Look() for _ in chosen]
+    kept, readers = local(), []
+
+    def work(piece: _Piece) -> None:
+        if not hasattr(kept, "reader"):
+            kept.reader, kept.buffer = Reader(path), np.empty(CHUNK, np.uint8)
+            readers.append(kept.reader)
+        data = kept.buffer[: piece.end - piece.start]
+        kept.reader.into(piece.start, memoryview(data))
+        for index, start, end in piece.parts:
+            checker(chosen[index].dtype)(data[start:end], found[index])
+
+    try:
+        with ThreadPoolExecutor(workers or min(4, os.cpu_count() or 1)) as pool:
+            for _ in pool.map(work, _pieces(chosen)):
+                pass
+    finally:
+        for reader in readers:
+            reader.__exit__(None, None, None)
+    return found
+
+
+def _pieces(tensors: Sequence[Tensor]) -> Iterator[_Piece]:
+    """The tensors cut at CHUNK bytes, small neighbours put together."""
+    order = sorted(range(len(tensors)), key=lambda index: tensors[index].start)
+    start = end = 0
+    parts: list[tuple[int, int, int]] = []
+    for index in order:
+        tensor, here = tensors[index], tensors[index].start
+        while here < tensor.end:
+            if parts and (here != end or end - start >= CHUNK):
+                yield _Piece(start, end, parts)
+                parts = []
+            if not parts:
+                start = end = here
+            stop = min(tensor.end, start + CHUNK)
+            parts.append((index, here - start, stop - start))
+            here = end = stop
+    if parts:
+        yield _Piece(start, end, parts)
+
+
+def checker(dtype: str) -> Callable[[NDArray[Any], Look], None]:
+    """The function that looks at a stretch of bytes of this dtype."""
+    if dtype in _EXPONENTS:
+        size, limit = _EXPONENTS[dtype]
+        return lambda data, result: _float(data, result, size, limit)
+    if dtype in ("F8_E4M3FNUZ", "F8_E5M2FNUZ", "F8_E8M0"):
+        nan = 0xFF if dtype == "F8_E8M0" else 0x80
+        return lambda data, result: _with_nan(data, result, nan)
+    return _other if dtype == "C64" or dtype[0] in "IUB" else _unknown
+
+
+def _float(data: NDArray[Any], result: Look, size: str, limit: int) -> None:
+    """Two maxima say it all: as signed integers the largest positive number, as unsigned ones the largest negative.
+
+    Bit patterns of floats order like their magnitudes, with infinity and NaN on top; no float is ever computed.
+    """
+    sign = 1 << (8 * int(size) - 1)
+    signed, unsigned = int(data.view("<i" + size).max()), int(data.view("<u" + size).max())
+    if signed >= limit or unsigned >= sign + limit:
+        result.finite = False
+    if signed > 0 or unsigned > sign:
+        result.zero = False
+
+
+def _with_nan(data: NDArray[Any], result: Look, nan: int) -> None:
+    if (data == nan).any():
+        result.finite = False
+    result.zero = result.zero and not (data != 0).any()
+
+
+def _other(data: NDArray[Any], result: Look) -> None:
+    result.zero = result.zero and not data.any()
+
+
+def _unknown(data: NDArray[Any], result: Look) -> None:
+    result.checked = False
+    _other(data, result)
