@@ -38,14 +38,15 @@ def parse_amount(text: str, units: tuple[Unit, ...]) -> Amount:
         raise ValueError(f"the unit of `{text}` is not known here; write {wanted}")
     if len(match[1]) > 18:
         raise ValueError("the number is larger than any training")
-    number = float(match[1].replace("_", ""))
-    if unit != "percent" and number != int(number):
+    digits, _, fraction = match[1].replace("_", "").partition(".")
+    if unit != "percent" and int(fraction or 0):
         raise ValueError(f"`{text}` is a fraction of a {unit.removesuffix('s')}; write a whole number")
+    number = float(f"{digits}.{fraction or 0}") if unit == "percent" else int(digits)
     if number <= 0:
         raise ValueError(f"`{text}` is zero; write a positive amount, or the word that is meant")
     if unit == "percent" and number > 100:
         raise ValueError(f"`{text}` is more than the whole run; write at most `100%`")
-    return Amount(number if unit == "percent" else int(number), unit)
+    return Amount(number, unit)
 
 
 def _unit(word: str) -> Unit | None:

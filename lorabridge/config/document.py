@@ -23,6 +23,8 @@ MAX_BYTES = 1_000_000
 MAX_NODES = 10_000
 MAX_DEPTH = 64
 MAX_KEY = 200
+MAX_MARKS = 50_000
+"""Commas, line ends and dashes, an upper bound of the nodes that the composer would make."""
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -31,6 +33,10 @@ class _NodeLoader(_Loader):  # type: ignore[misc]
     """Composes nodes without YAML 1.1's guesses: plain scalars stay text, explicit tags stay visible."""
 
     yaml_implicit_resolvers: ClassVar[dict[Any, Any]] = {}
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> str:
+        """The tag of a node that has none: every other tag was written."""
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +120,11 @@ def parse_value(text: str, shown: str) -> tuple[Any, list[Diagnostic]]:
 
 
 def _compose(document: Document) -> yaml.Node | None:
+    span = Span(document.file, 1, 1, 1, 1)
+    if sum(map(document.text.count, (",", "\n", "- ", "? "))) > MAX_MARKS:
+        _report(document, "LB110", "far more entries than a config has", span, "is this the right file?")
+        return None
     if _too_deep(document.text):
-        span = Span(document.file, 1, 1, 1, 1)
         _report(document, "LB110", f"nested more than {MAX_DEPTH} levels deep", span, "the language needs about five")
         return None
     loader = None
@@ -196,6 +205,8 @@ class _Builder:
         self._count(span)
         if depth > MAX_DEPTH:
             raise _TooMuchError(f"nested more than {MAX_DEPTH} levels deep", span)
+        if node.tag:
+            _report(self.document, "LB100", f"tags such as `{node.tag}` are not used here", span, "write the plain value")
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, path, depth)
         if isinstance(node, yaml.SequenceNode):
@@ -236,7 +247,7 @@ class _Builder:
                     ((first, "first written here"),),
                 )
                 continue
-            if key == "<<" and key_node.style is None:
+            if key == "<<" and key_node.style in (None, ""):
                 _report(
                     self.document,
                     "LB100",
@@ -251,10 +262,7 @@ class _Builder:
 
     def _scalar(self, node: yaml.Node, path: KeyPath, span: Span) -> Any:
         text = str(node.value)
-        if node.tag not in ("tag:yaml.org,2002:str", "!"):
-            _report(self.document, "LB100", f"tags such as `{node.tag}` are not used here", span, "write the plain value")
-            return text
-        if getattr(node, "style", None) not in (None, ""):
+        if node.tag or getattr(node, "style", None) not in (None, ""):
             return text
         value = resolve_scalar(text)
         if value is TOO_LARGE:

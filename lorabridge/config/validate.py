@@ -111,7 +111,9 @@ def unknown_key(path: KeyPath, places: Places) -> Diagnostic:
     model = Config if not path[:-1] else (row.section if row else None)
     names = list(rows_of(model)) if model else []
     plain = key.strip().lower().replace("-", "_")
-    near = [n for n in names if n.lower() == plain] or difflib.get_close_matches(plain, names, 1, 0.72)
+    homes = [home for home in _homes().get(plain, ()) if home != dotted]
+    alias = len(homes) == 1 and plain in ALIASES
+    near = [n for n in names if n.lower() == plain] or ([] if alias else difflib.get_close_matches(plain, names, 1, 0.72))
     where = f"the section `{show(path[:-1])}`" if path[:-1] else "the top level"
     if near:
         edits = (Edit(span, near[0]),) if span else ()
@@ -124,8 +126,8 @@ def unknown_key(path: KeyPath, places: Places) -> Diagnostic:
             path=dotted,
             edits=edits,
         )
-    if plain in ALIASES:
-        home = ALIASES[plain]
+    if alias:
+        home = homes[0]
         return Diagnostic(
             "LB103",
             f"`{key}` is called `{home}` here",
@@ -134,7 +136,6 @@ def unknown_key(path: KeyPath, places: Places) -> Diagnostic:
             fix=f"write it as `{home}`",
             path=dotted,
         )
-    homes = [home for home in _homes().get(plain, ()) if home != dotted]
     if homes:
         return Diagnostic(
             "LB103",

@@ -102,6 +102,7 @@ class Plain:
         self._clock = clock
         self._printed_at = float("-inf")
         self._printed_share = 0.0
+        self._counted: object = None
 
     def show(self, record: Record, view: View) -> None:
         """Print the event if it is worth a line."""
@@ -109,7 +110,7 @@ class Plain:
             case "progress" | "cache":
                 self._progress(record, view)
             case "stage" if record.get("state") == "started":
-                self._printed_at, self._printed_share = float("-inf"), 0.0
+                self._counted = None
                 self._line(f"stage {record['stage']}: {record.get('title') or 'started'}")
             case "stage":
                 self._line(
@@ -122,6 +123,9 @@ class Plain:
 
     def _progress(self, record: Record, view: View) -> None:
         step, total = record.get("step"), record.get("total") or (view.total if record["event"] == "progress" else None)
+        counted = (record["event"], record["stage"], record.get("text"))
+        if counted != self._counted:
+            self._counted, self._printed_at, self._printed_share = counted, float("-inf"), 0.0
         since = self._clock() - self._printed_at
         share = step / total if step is not None and total else 0.0
         whole = share >= 1 > self._printed_share
@@ -144,7 +148,8 @@ def progress_line(record: Record, view: View) -> str:
     """`train 120/1600 (8 %)  loss 0.1234  lr 1e-04  1.2 s/step  about 30 min left`, as far as known."""
     step, total = record.get("step"), record.get("total") or (view.total if record["event"] == "progress" else None)
     count = "" if step is None else f" {step}/{total} ({100 * step // total} %)" if total else f" {step}"
-    parts = [f"{record['stage']}{count}"]
+    what = f" {clean(str(record.get('text') or 'cache'))}" if record["event"] == "cache" else ""
+    parts = [f"{record['stage']}{what}{count}"]
     if record["event"] == "progress":
         parts += numbers(view)
     return "  ".join(parts)

@@ -184,7 +184,7 @@ def _timing(view: View) -> list[Fact]:
 
 
 def _versions(plan: Plan, installation: Installation) -> Sequence[Fact]:
-    commit = installation.commit[:12] or "unknown commit"
+    commit = installation.commit[:12] or ("part of lorabridge" if plan.backend == "embedded" else "unknown commit")
     return (
         Fact("lorabridge", __version__),
         Fact(plan.backend, commit + (" with local changes" if installation.dirty else "")),

@@ -77,6 +77,17 @@ def test_a_quick_run_prints_its_first_and_last_step():
     assert [line.split()[1] for line in screen.getvalue().splitlines()] == ["1/100", "100/100"]
 
 
+def test_each_thing_that_is_counted_has_its_own_lines():
+    screen, view = io.StringIO(), View()
+    display = Plain(screen, clock=lambda: 7.0)
+    cache = {"time": 1, "stage": "train", "event": "cache", "total": 2}
+    for record in (cache | {"step": 2, "text": "latents"}, cache | {"step": 2, "text": "prompts"}, progress(1, 1), progress(2, 100)):
+        view.feed(record)
+        display.show(record, view)
+    lines = [line.partition("  ")[0] for line in screen.getvalue().splitlines()]
+    assert lines == ["train latents 2/2 (100 %)", "train prompts 2/2 (100 %)", "train 1/100 (1 %)", "train 100/100 (100 %)"]
+
+
 def test_no_control_characters_reach_the_terminal():
     screen, view = io.StringIO(), View()
     Plain(screen).show({"event": "error", "stage": "train", "text": "\x1b[2Jgone\nnext"}, view)

@@ -61,6 +61,7 @@ def lift(sources: Mapping[str, str]) -> Lifted:
     for path, value in rows.items():
         state.say(path, value, origins[path].partition(":")[2])
     arch = lift_model(state)
+    state.move("train.train_text_encoder", "adapter.text_encoder")
     lift_network(state, arch, "network" in process)
     _length(state)
     _optimizer(state)
@@ -231,7 +232,6 @@ def _extras(state: Lifting) -> None:
             state.say("preservation.type", kind, f"train.{prefix}")
             state.say("preservation.multiplier", weight, f"train.{prefix}_multiplier")
             state.say("preservation.class", word or None, f"train.{prefix}_class")
-    state.move("train.train_text_encoder", "adapter.text_encoder")
     state.move(
         "train.attention_backend", "memory.attention", {"flash": "flash", "_flash_3": "flash3", "xformers": "xformers", "sage": "sage"}
     )

@@ -7,6 +7,7 @@ from typing import Any
 from lorabridge.backends.ai_toolkit.archs import ARCHS, NAME, Arch, find_native
 from lorabridge.backends.ai_toolkit.lift_state import Lifting
 from lorabridge.backends.ai_toolkit.model import QTYPES
+from lorabridge.backends.ai_toolkit.network import TEXT_ENCODER
 from lorabridge.families.check import needs_of
 from lorabridge.families.table import FAMILIES
 
@@ -153,6 +154,8 @@ def _lokr(state: Lifting) -> None:
 def _targets(state: Lifting, arch: Arch | None) -> None:
     only, skip = state.pop("network.network_kwargs.only_if_contains"), state.pop("network.network_kwargs.ignore_if_contains")
     family = FAMILIES.get(state.get("model.family", ""))
+    if only and state.get("adapter.text_encoder"):
+        only = [name for name in only if name != TEXT_ENCODER]
     if only:
         groups: dict[str, Any] = {}
         if family is not None:

@@ -63,7 +63,6 @@ class JobParser:
     def close(self) -> list[Event]:
         """What the end of the stream tells. A run that was killed has no `end`."""
         events = [event for line in self._lines.close() for event in self._line(line)]
-        events += self._settle()
         end = "stopped" if self._stopped else "failed" if self._failed else "completed" if self._final else ""
         return [*events, Event("end", text=end)] if end else events
 
@@ -151,7 +150,7 @@ class JobParser:
             self._stopped = True
             return [Event("info", text="Job stopped")]
         self._failed = True
-        return [*self._settle(), Event("error", self._bar.step if self._bar else None, text=message.strip())]
+        return [Event("error", self._bar.step if self._bar else None, text=message.strip())]
 
     def _saved(self, path: str) -> list[Event]:
         self._final = self._final or not _FINAL.search(path)

@@ -6,6 +6,8 @@ from lorabridge.backends.ai_toolkit.archs import NAME, TITLE, Arch
 from lorabridge.backends.engine import Lowering
 from lorabridge.families.resolve import get
 
+TEXT_ENCODER = "lora_te"
+"""Part of every module name of the text encoders: without it a list of UNet layers would leave them out."""
 _FORCED = "alpha is forced to the rank on this architecture, and not saved"
 
 
@@ -73,6 +75,8 @@ def _lokr(low: Lowering) -> None:
 def _targets(low: Lowering, arch: Arch) -> None:
     targets = low.config.adapter.targets
     only = _group(low, targets.layers)
+    if only and low.config.adapter.text_encoder and arch.text_encoder:
+        only.append(TEXT_ENCODER)
     if targets.include:
         if only:
             low.problem(

@@ -20,7 +20,9 @@ def adapter(out: Lowering, arch: Arch) -> None:
     _targets(out, arch)
     _start(out, arch)
     if out.config.preservation is not None:
-        out.refuse("preservation", out.config.preservation.type, "it has no preservation loss", "remove the section, or compile for ai-toolkit")
+        out.refuse(
+            "preservation", out.config.preservation.type, "it has no preservation loss", "remove the section, or compile for ai-toolkit"
+        )
 
 
 def _alpha(out: Lowering) -> None:
@@ -68,7 +70,12 @@ def _targets(out: Lowering, arch: Arch) -> None:
         modules = out.family.modules(NAME)
         names = modules.attention + (modules.feed_forward if want.layers == "all" else ())
         if not modules.attention:
-            out.refuse("adapter.targets.layers", want.layers, f"the layer names of {out.family.title} are not known here", "name them with `adapter.targets.include`")
+            out.refuse(
+                "adapter.targets.layers",
+                want.layers,
+                f"the layer names of {out.family.title} are not known here",
+                "name them with `adapter.targets.include`",
+            )
             return
         parts.append(("adapter.targets.layers", _without(names)))
     if want.include:
@@ -83,7 +90,14 @@ def _targets(out: Lowering, arch: Arch) -> None:
     pattern = "|".join(part for _path, part in parts)
     out.put("main:adapter.exclude_modules", pattern, parts[0][0])
     for path, _part in parts:
-        out.note("exact", path, "…", "main:adapter.exclude_modules", pattern, "all linear layers of the blocks, less what this pattern leaves out")
+        out.note(
+            "exact",
+            path,
+            "…",
+            "main:adapter.exclude_modules",
+            pattern,
+            "all linear layers of the blocks, less what this pattern leaves out",
+        )
 
 
 def _any(names: list[str] | tuple[str, ...]) -> str:
@@ -100,10 +114,16 @@ def _start(out: Lowering, arch: Arch) -> None:
         return
     path, file = "adapter.init_from", value.endswith((".safetensors", ".pt", ".bin"))
     if out.config.adapter.type == "lokr":
-        out.problem("LB307", path, "a LoKr cannot be loaded back", "the trainer fails after the model is loaded", "remove it, or train a LoRA")
+        out.problem(
+            "LB307", path, "a LoKr cannot be loaded back", "the trainer fails after the model is loaded", "remove it, or train a LoRA"
+        )
     elif file and arch.type not in ("flux", "sdxl"):
         out.refuse(path, value, "it reads a folder with exactly one `.safetensors` file, not a file", "name that folder")
     else:
         out.put("main:adapter.init_from_existing", out.path(value), path)
-        text = "rank and dtype then come from the file" if arch.type in ("flux", "sdxl") else "the folder must hold exactly one `.safetensors` file, of the same rank"
+        text = (
+            "rank and dtype then come from the file"
+            if arch.type in ("flux", "sdxl")
+            else "the folder must hold exactly one `.safetensors` file, of the same rank"
+        )
         out.note("exact", path, value, "main:adapter.init_from_existing", out.path(value), text)

@@ -74,7 +74,17 @@ def _comfy(type_: str, clip: str, **more: Any) -> Arch:
 
 
 _ARCHS = (
-    Arch("sdxl", {"checkpoint": "checkpoint_path"}, flow=False, shifts=False, by_size="", huber=False, lokr=False, breaks_reentrant=True, evidence="models/sdxl.py:371-396"),
+    Arch(
+        "sdxl",
+        {"checkpoint": "checkpoint_path"},
+        flow=False,
+        shifts=False,
+        by_size="",
+        huber=False,
+        lokr=False,
+        breaks_reentrant=True,
+        evidence="models/sdxl.py:371-396",
+    ),
     Arch(
         "flux",
         {"repo": "diffusers_path", "extras": "diffusers_path", "transformer": "transformer_path"},
@@ -120,7 +130,13 @@ _ARCHS = (
         breaks_reentrant=True,
         evidence="models/cosmos.py:124-190",
     ),
-    Arch("lumina_2", {**_TRANSFORMER, "text_encoder": "llm_path"}, by_size="lumina_shift", breaks_reentrant=True, evidence="models/lumina_2.py:43-175"),
+    Arch(
+        "lumina_2",
+        {**_TRANSFORMER, "text_encoder": "llm_path"},
+        by_size="lumina_shift",
+        breaks_reentrant=True,
+        evidence="models/lumina_2.py:43-175",
+    ),
     Arch(
         "wan",
         {"repo": "ckpt_path", "extras": "ckpt_path", "transformer": "transformer_path", "text_encoder": "llm_path"},

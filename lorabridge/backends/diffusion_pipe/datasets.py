@@ -53,7 +53,13 @@ def _shared_folders(out: Lowering) -> None:
         for index, table in enumerate(out.documents.get(document, {}).get("directory", ())):
             read = {key: value for key, value in table.items() if key not in ("num_repeats", "resolutions")}
             if seen.setdefault(table.get("path", ""), read) != read:
-                out.problem("LB307", f"{base}[{index}]", "the same folder is read in two ways", "both share one cache inside the folder, and the last one written serves both", "copy or link the pictures to a second folder, or make the settings equal")
+                out.problem(
+                    "LB307",
+                    f"{base}[{index}]",
+                    "the same folder is read in two ways",
+                    "both share one cache inside the folder, and the last one written serves both",
+                    "copy or link the pictures to a second folder, or make the settings equal",
+                )
 
 
 def _directory(out: Lowering, arch: Arch, here: str, data: Dataset, rows: Sequence[Any]) -> dict[str, Any]:
@@ -61,13 +67,26 @@ def _directory(out: Lowering, arch: Arch, here: str, data: Dataset, rows: Sequen
     folder = data.images or data.videos
     if folder is not None:
         table["path"] = out.path(folder)
-        out.note("exact", f"{here}.{'images' if data.images else 'videos'}", folder, ":path", table["path"], "files of the folder itself; sub-folders are not read")
+        out.note(
+            "exact",
+            f"{here}.{'images' if data.images else 'videos'}",
+            folder,
+            ":path",
+            table["path"],
+            "files of the folder itself; sub-folders are not read",
+        )
     table |= out.rows(rows, item=here)
     for key in ("mask_path", "control_path"):
         if key in table:
             table[key] = out.path(table[key])
     if data.control and not arch.edit:
-        out.problem("LB307", f"{here}.control", f"the type `{arch.type}` takes no control pictures", "the trainer fails at the first batch, or hangs while caching", "remove `control`")
+        out.problem(
+            "LB307",
+            f"{here}.control",
+            f"the type `{arch.type}` takes no control pictures",
+            "the trainer fails at the first batch, or hangs while caching",
+            "remove `control`",
+        )
     _sizes(out, arch, here, data, table)
     _captions(out, here, data, table)
     _video(out, arch, here, data, table)
@@ -107,12 +126,25 @@ def _fixed(out: Lowering, arch: Arch, here: str, data: Dataset, frames: list[int
     sizes = [(size, size) if isinstance(size, int) else tuple(size) for size in data.resolution]
     if arch.type == "cosmos" and (bad := [size for size in sizes if size not in COSMOS_SIZES]):
         listed = ", ".join(f"[{w}, {h}]" for w, h in sorted(COSMOS_SIZES))
-        out.problem("LB307", f"{here}.resolution", f"Cosmos was not trained at {list(bad[0])}", "the trainer ends at once, with exit code 0", f"choose from {listed}")
+        out.problem(
+            "LB307",
+            f"{here}.resolution",
+            f"Cosmos was not trained at {list(bad[0])}",
+            "the trainer ends at once, with exit code 0",
+            f"choose from {listed}",
+        )
     if arch.type != "cosmos" and len(sizes) > 1:
         out.refuse(f"{here}.resolution", data.resolution, "with `bucket: false` a picture gets one size", "make one dataset per size")
     buckets = [[width, height, count] for width, height in sizes for count in frames]
     table["size_buckets"] = buckets
-    out.note("exact" if not data.bucket else "rewritten", f"{here}.resolution", data.resolution, ":size_buckets", buckets, "" if not data.bucket else "these sizes only; the ratio decides")
+    out.note(
+        "exact" if not data.bucket else "rewritten",
+        f"{here}.resolution",
+        data.resolution,
+        ":size_buckets",
+        buckets,
+        "" if not data.bucket else "these sizes only; the ratio decides",
+    )
 
 
 def _captions(out: Lowering, here: str, data: Dataset, table: dict[str, Any]) -> None:
@@ -136,19 +168,39 @@ def _captions(out: Lowering, here: str, data: Dataset, table: dict[str, Any]) ->
 def _video(out: Lowering, arch: Arch, here: str, data: Dataset, table: dict[str, Any]) -> None:
     if data.videos is None:
         if (out.family.name, out.variant.name) in CLIPS_ONLY:
-            out.problem("LB307", f"{here}.images", f"{out.family.title} ({out.variant.name}) trains on clips only", "the trainer asserts it while caching, and hangs", "name `videos:`")
+            out.problem(
+                "LB307",
+                f"{here}.images",
+                f"{out.family.title} ({out.variant.name}) trains on clips only",
+                "the trainer asserts it while caching, and hangs",
+                "name `videos:`",
+            )
         return
     if arch.fps is None:
-        out.problem("LB307", f"{here}.videos", f"the type `{arch.type}` reads no clips", "the trainer skips each of them with a warning", "name `images:`")
+        out.problem(
+            "LB307",
+            f"{here}.videos",
+            f"the type `{arch.type}` reads no clips",
+            "the trainer skips each of them with a warning",
+            "name `images:`",
+        )
         return
     frames = data.video.frames if data.video else [1]
     table["frame_buckets"] = sorted({1, *frames})
-    text = f"a clip goes to the longest count that it has, at {arch.fps:g} frames a second" + ("; 1 is always added" if 1 not in frames else "")
+    text = f"a clip goes to the longest count that it has, at {arch.fps:g} frames a second" + (
+        "; 1 is always added" if 1 not in frames else ""
+    )
     out.note("exact" if len(frames) == 1 else "rewritten", f"{here}.video.frames", frames, ":frame_buckets", table["frame_buckets"], text)
     odd = [count for count in frames if count > 1 and not _fits(count, arch.frames)]
     if odd:
         rule = f"{arch.frames}n" if arch.frames == 17 else f"{arch.frames}n + 1"
-        out.problem("LB307", f"{here}.video.frames", f"{odd[0]} frames do not fit {out.family.title}", f"the trainer shortens it to {rule} in silence", f"write a count of the form {rule}")
+        out.problem(
+            "LB307",
+            f"{here}.video.frames",
+            f"{odd[0]} frames do not fit {out.family.title}",
+            f"the trainer shortens it to {rule} in silence",
+            f"write a count of the form {rule}",
+        )
 
 
 def _fits(count: int, step: int) -> bool:
@@ -165,7 +217,9 @@ def _top(out: Lowering, document: str, base: str, items: Sequence[Dataset], tabl
     if all("size_buckets" in table for table in tables):
         out.put(f"{document}:size_buckets", tables[0]["size_buckets"], f"{base}[0].resolution")
     out.put(f"{document}:skip_empty_caption", True)
-    out.note("added", "", "", f"{document}:skip_empty_caption", True, "a picture without a caption file is left out, with a warning in the log")
+    out.note(
+        "added", "", "", f"{document}:skip_empty_caption", True, "a picture without a caption file is left out, with a warning in the log"
+    )
     out.put(f"{document}:directory", tables, base)
 
 
@@ -195,7 +249,12 @@ def _dropout(out: Lowering) -> None:
     first, share = next(iter(said.items()), ("", 0.0))
     other = next((path for path, value in said.items() if value != share), None)
     if other is not None:
-        out.refuse(other, said[other], f"one share serves all datasets, and `{first}` is {share:g}", "give every dataset the same `captions.dropout`")
+        out.refuse(
+            other,
+            said[other],
+            f"one share serves all datasets, and `{first}` is {share:g}",
+            "give every dataset the same `captions.dropout`",
+        )
     elif share:
         out.put("main:uncond_fraction", share, first)
         text = "for the held-out pictures too" if out.config.evaluate else ""
@@ -217,7 +276,8 @@ def _batches(out: Lowering, base: str, items: Sequence[Dataset], prefix: str) ->
     if len(clips) == 1 and len(pictures) == 1:
         (clip,), (picture,) = clips, pictures
         out.put(at, clip, path)
-        out.put(f"main:{prefix}image_micro_batch_size_per_gpu", picture, path)
+        where = next(index for index, data in enumerate(items) if data.videos is None)
+        out.put(f"main:{prefix}image_micro_batch_size_per_gpu", picture, f"{base}[{where}].batch_size")
         out.note("exact", path, f"{clip} for clips, {picture} for pictures", at, clip)
         return None
     by_side = {side: data.batch_size for data in items for side in data.resolution}
@@ -225,7 +285,19 @@ def _batches(out: Lowering, base: str, items: Sequence[Dataset], prefix: str) ->
     if agree and all(isinstance(side, int) for side in by_side):
         table = [[side, size] for side, size in by_side.items()]
         out.put(at, table, path)
-        out.note("rewritten", path, sorted(sizes), at, table, "batches follow the size of the picture, not its folder; each size has one batch size here")
+        out.note(
+            "rewritten",
+            path,
+            sorted(sizes),
+            at,
+            table,
+            "batches follow the size of the picture, not its folder; each size has one batch size here",
+        )
     else:
-        out.refuse(f"{base}[0].batch_size", sorted(sizes), "batches follow the size of the picture, not its folder", "give all datasets the same batch size, or each its own resolution")
+        out.refuse(
+            f"{base}[0].batch_size",
+            sorted(sizes),
+            "batches follow the size of the picture, not its folder",
+            "give all datasets the same batch size, or each its own resolution",
+        )
     return None

@@ -32,20 +32,39 @@ def length(out: Lowering, per_step: int | None) -> Length:
     if steps is None:
         return Length(None, None)
     out.put("main:max_steps", steps, "train.for")
-    out.note("exact" if amount.unit == "steps" else "rewritten", "train.for", amount, "main:max_steps", steps, "" if amount.unit == "steps" else f"{per_step} samples a step")
+    out.note(
+        "exact" if amount.unit == "steps" else "rewritten",
+        "train.for",
+        amount,
+        "main:max_steps",
+        steps,
+        "" if amount.unit == "steps" else f"{per_step} samples a step",
+    )
     out.add("main:epochs", steps, "the trainer cannot do without it; an epoch has at least one step, so `max_steps` is reached first")
     return Length(None, steps)
 
 
 def _samples(out: Lowering, samples: int, per_step: int | None) -> int | None:
     if per_step is None:
-        out.problem("LB308", "train.for", "samples cannot be counted in steps when batches differ in size", "the trainer counts steps and epochs", "write `for: … steps` or `for: … epochs`")
+        out.problem(
+            "LB308",
+            "train.for",
+            "samples cannot be counted in steps when batches differ in size",
+            "the trainer counts steps and epochs",
+            "write `for: … steps` or `for: … epochs`",
+        )
         return None
     if samples % per_step == 0:
         return samples // per_step
     low, high = samples // per_step * per_step, (samples // per_step + 1) * per_step
     near = " or ".join(f"`{number} samples`" for number in (low, high) if number)
-    out.problem("LB308", "train.for", f"{samples} samples are not a whole number of steps of {per_step}", "the trainer counts whole steps", f"write {near}")
+    out.problem(
+        "LB308",
+        "train.for",
+        f"{samples} samples are not a whole number of steps of {per_step}",
+        "the trainer counts whole steps",
+        f"write {near}",
+    )
     return None
 
 
@@ -86,7 +105,12 @@ def _shape(out: Lowering, kind: str) -> str | None:
         lr, ratio = float(out.config.optimizer.lr), out.config.scheduler.min_lr_ratio
         if ratio != "off" and abs(lr * ratio - 1e-6) < 1e-9:
             return "cosine"
-        out.refuse("scheduler.type", kind, "its cosine ends at 1e-6 always", f"write `min_lr_ratio: {spell(1e-6 / lr)}`, which is 1e-6, or `cosine`")
+        out.refuse(
+            "scheduler.type",
+            kind,
+            "its cosine ends at 1e-6 always",
+            f"write `min_lr_ratio: {spell(1e-6 / lr)}`, which is 1e-6, or `cosine`",
+        )
         return None
     out.refuse("scheduler.type", kind, "it knows `constant`, `linear` and `cosine`", "write one of these")
     return None
@@ -99,7 +123,13 @@ def _warmup(out: Lowering, run: Length, falls: bool) -> None:
     if part.unit == "steps":
         steps, kind = int(part.value), "exact"
     elif run.steps is None:
-        out.problem("LB308", path, f"a warmup of {part} needs the number of steps", "the trainer counts warmup in steps, and only the data tells how many an epoch has", "write `warmup: … steps`")
+        out.problem(
+            "LB308",
+            path,
+            f"a warmup of {part} needs the number of steps",
+            "the trainer counts warmup in steps, and only the data tells how many an epoch has",
+            "write `warmup: … steps`",
+        )
         return
     else:
         steps, kind = max(1, round(run.steps * part.value / 100)), "rewritten"
@@ -116,7 +146,9 @@ def saves(out: Lowering, run: Length) -> None:
         if last is not None:
             at = f"main:save_every_n_{unit}"
             out.put(at, last, "save.every")
-            out.note("rewritten", "save.every", "never", at, last, "one such key is required and 0 crashes; this one is reached at the end only")
+            out.note(
+                "rewritten", "save.every", "never", at, last, "one such key is required and 0 crashes; this one is reached at the end only"
+            )
     else:
         at = f"main:save_every_n_{every.unit}"
         out.put(at, int(every.value), "save.every")
@@ -136,7 +168,9 @@ def _state(out: Lowering) -> None:
         out.put("main:checkpoint_every_n_epochs", int(every.value), "save.state")
         out.note("exact", "save.state", True, "main:checkpoint_every_n_epochs", int(every.value))
     elif "checkpoint_every_n_minutes" in (out.config.backends.get(out.backend) or {}):
-        out.note("rewritten", "save.state", True, "main:checkpoint_every_n_minutes", "…", "states follow the clock, as the native option says")
+        out.note(
+            "rewritten", "save.state", True, "main:checkpoint_every_n_minutes", "…", "states follow the clock, as the native option says"
+        )
     else:
         out.refuse(
             "save.state",
@@ -182,11 +216,29 @@ def logging(out: Lowering) -> None:
 def _wandb(out: Lowering) -> None:
     want = out.config.logging.wandb
     if want.key_env != "WANDB_API_KEY":
-        out.refuse("logging.wandb.key_env", want.key_env, "with an empty key in the file wandb looks for WANDB_API_KEY", "put the key into WANDB_API_KEY")
+        out.refuse(
+            "logging.wandb.key_env",
+            want.key_env,
+            "with an empty key in the file wandb looks for WANDB_API_KEY",
+            "put the key into WANDB_API_KEY",
+        )
     if want.project is None:
-        out.problem("LB301", "logging.wandb.project", "wandb needs a project name here", "the trainer reads the name after the model is loaded and fails without it", "add `project:` below `logging.wandb`")
+        out.problem(
+            "LB301",
+            "logging.wandb.project",
+            "wandb needs a project name here",
+            "the trainer reads the name after the model is loaded and fails without it",
+            "add `project:` below `logging.wandb`",
+        )
     out.put("main:monitoring.enable_wandb", True, "logging.to")
     out.put("main:monitoring.wandb_api_key", "", "logging.wandb.key_env")
     out.put("main:monitoring.wandb_tracker_name", want.project or "", "logging.wandb.project")
     out.put("main:monitoring.wandb_run_name", want.run_name or out.config.name, "logging.wandb.run_name")
-    out.note("exact", "logging.to", out.config.logging.to, "main:monitoring", "enable_wandb", "the key stays in WANDB_API_KEY: an empty one in the file makes wandb look there")
+    out.note(
+        "exact",
+        "logging.to",
+        out.config.logging.to,
+        "main:monitoring",
+        "enable_wandb",
+        "the key stays in WANDB_API_KEY: an empty one in the file makes wandb look there",
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,6 +39,8 @@ def lift(sources: Mapping[str, str]) -> Lifted:
 
 
 def _read(sources: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, dict[str, Any]], list[Diagnostic]]:
+    import tomllib
+
     found: list[Diagnostic] = []
     trees: dict[str, dict[str, Any]] = {}
     for name, text in sources.items():
@@ -137,7 +138,9 @@ def _optimizer(state: Lifting, arch: str) -> None:
         if rates[0] and rates[0] == rates[1]:
             state.set("optimizer.text_encoder_lr", rates[0], "main:model.text_encoder_1_lr")
         elif any(rates):
-            state.native |= {f"main:model.text_encoder_{number}_lr": rate for number, rate in zip((1, 2), rates, strict=True) if rate is not None}
+            state.native |= {
+                f"main:model.text_encoder_{number}_lr": rate for number, rate in zip((1, 2), rates, strict=True) if rate is not None
+            }
 
 
 def _launch(state: Lifting, sources: Mapping[str, str]) -> None:

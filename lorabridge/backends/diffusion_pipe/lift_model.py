@@ -97,7 +97,11 @@ def _merges(state: Lifting, arch: Arch) -> None:
 
 
 def _noise(state: Lifting, arch: Arch) -> None:
-    method, scale, shift = state.pop("model.timestep_sample_method", "logit_normal"), state.pop("model.sigmoid_scale", 1.0), state.pop("model.shift")
+    method, scale, shift = (
+        state.pop("model.timestep_sample_method", "logit_normal"),
+        state.pop("model.sigmoid_scale", 1.0),
+        state.pop("model.shift"),
+    )
     by_size = bool(arch.by_size and state.pop(f"model.{arch.by_size}", False))
     if method == "uniform" and (shift or by_size):
         state.native |= {"main:model.timestep_sample_method": method, "main:model.shift": shift}

@@ -13,7 +13,9 @@ _SAVE = re.compile(r"Saving model to directory (\S+)")
 _STATE = re.compile(r"Saving model checkpoint: (\S+)/mp_rank_00_model_states\.pt")
 _RESUME = re.compile(r"Resuming training from checkpoint\. Resuming at epoch: (\d+), step: (\d+)")
 _CACHING = re.compile(r"caching (latents|text embeddings): (\S.*)")
-_BAR = re.compile(r"(?:^|(?<=\s))(Map|Grouping examples|Adding size bucket|Adding captions)?(?: \(num_proc=\d+\))?:? *\d+%\|[^|]*\| (\d+)/(\d+) \[[^\]]*\]")
+_BAR = re.compile(
+    r"(?:^|(?<=\s))(Map|Grouping examples|Adding size bucket|Adding captions)?(?: \(num_proc=\d+\))?:? *\d+%\|[^|]*\| (\d+)/(\d+) \[[^\]]*\]"
+)
 _WARNING = re.compile(r"\[WARNING\] \[[^\]]*\] (.*)")
 _DROPPED = re.compile(r"size bucket .* is being completely dropped.*")
 _KILLED = re.compile(r"Process \d+ exits with return code = (-?\d+)|exits with return code = (-?\d+)")

@@ -56,7 +56,14 @@ def lower(resolved: Resolved, loaded: Loaded, site: Site) -> Plan:
 def _places(out: Lowering, folder: str) -> None:
     runs = f"{out.output}/{out.config.name}"
     out.put("main:output_dir", runs, "output.dir")
-    out.note("rewritten", "output.dir", out.config.output.dir, "main:output_dir", runs, "each run makes a folder named by the clock (UTC) in it; nothing else may lie there, for a resume takes the last one")
+    out.note(
+        "rewritten",
+        "output.dir",
+        out.config.output.dir,
+        "main:output_dir",
+        runs,
+        "each run makes a folder named by the clock (UTC) in it; nothing else may lie there, for a resume takes the last one",
+    )
     out.put("main:dataset", f"{folder}/{FILES['dataset']}", "datasets")
     if out.config.evaluate is not None:
         out.put("main:eval_datasets", [Inline({"name": "eval", "config": f"{folder}/{FILES['eval']}"})], "evaluate.datasets")
@@ -68,7 +75,12 @@ def _unknown_there(out: Lowering) -> None:
         out.refuse("train.ema", out.config.train.ema.decay, "it keeps no average of the weights", "remove `ema`, or compile for ai-toolkit")
     seed = out.config.train.seed
     if seed != "random":
-        out.refuse("train.seed", seed, "it sets no seed: noise and initial weights differ from run to run, only the order of the data is fixed", "write `seed: random`, which is what it does")
+        out.refuse(
+            "train.seed",
+            seed,
+            "it sets no seed: noise and initial weights differ from run to run, only the order of the data is fixed",
+            "write `seed: random`, which is what it does",
+        )
     else:
         out.note("exact", "train.seed", "random", native="left out", text="it sets no seed; a run cannot be repeated exactly")
     if out.config.save.metadata and out.wrote("save.metadata"):
@@ -78,7 +90,12 @@ def _unknown_there(out: Lowering) -> None:
 def _samples(out: Lowering) -> None:
     prompts = out.config.sample.prompts
     if prompts:
-        out.refuse("sample.prompts", f"{len(prompts)} prompts", "it draws no pictures while training", "remove `sample`, draw with the saved checkpoints, or compile for another trainer")
+        out.refuse(
+            "sample.prompts",
+            f"{len(prompts)} prompts",
+            "it draws no pictures while training",
+            "remove `sample`, draw with the saved checkpoints, or compile for another trainer",
+        )
     elif out.config.sample.every != "off":
         out.refuse("sample.every", out.config.sample.every, "it draws no pictures while training", "remove it")
 

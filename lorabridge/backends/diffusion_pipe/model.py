@@ -98,7 +98,14 @@ def _quantize(out: Lowering, arch: Arch) -> None:
             out.put(f"main:model.{arch.fp8}", native, path)
             out.note("exact", path, wanted.transformer, f"main:model.{arch.fp8}", native)
             if arch.type == "cosmos_predict2" and native == "float8":
-                out.problem("LB307", path, "Cosmos-Predict2 does not train well in float8_e4m3", "the trainer's own page says it WILL NOT work well", "write `fp8-e5m2`", "warning")
+                out.problem(
+                    "LB307",
+                    path,
+                    "Cosmos-Predict2 does not train well in float8_e4m3",
+                    "the trainer's own page says it WILL NOT work well",
+                    "write `fp8-e5m2`",
+                    "warning",
+                )
     key = {"fp8": arch.text_fp8, "nf4": arch.text_nf4}.get(wanted.text_encoder, "")
     if wanted.text_encoder == "off":
         return
@@ -107,7 +114,12 @@ def _quantize(out: Lowering, arch: Arch) -> None:
         out.note("exact", "model.quantize.text_encoder", wanted.text_encoder, f"main:model.{key}", True)
     else:
         knows = [f"`{word}`" for word, name in (("fp8", arch.text_fp8), ("nf4", arch.text_nf4)) if name]
-        out.refuse("model.quantize.text_encoder", wanted.text_encoder, f"the type `{arch.type}` has no key for it", f"write {' or '.join([*knows, '`off`'])}")
+        out.refuse(
+            "model.quantize.text_encoder",
+            wanted.text_encoder,
+            f"the type `{arch.type}` has no key for it",
+            f"write {' or '.join([*knows, '`off`'])}",
+        )
 
 
 def _guidance(out: Lowering, arch: Arch) -> None:
@@ -131,18 +143,24 @@ def _merges(out: Lowering, arch: Arch) -> None:
         if is_hub_file(value):
             out.refuse(f"{path}.path", value, "it reads LoRA files from disk only", "download the file and write its path")
         elif not arch.merges:
-            out.refuse(f"{path}.path", value, f"the type `{arch.type}` merges no LoRA into its weights", "merge it into the checkpoint beforehand")
+            out.refuse(
+                f"{path}.path", value, f"the type `{arch.type}` merges no LoRA into its weights", "merge it into the checkpoint beforehand"
+            )
         elif weight != 1.0 and (arch.comfy or arch.type == "chroma"):
             out.refuse(f"{path}.weight", weight, "it merges at 1 only", "write `weight: 1`")
         elif arch.type == "chroma" and value.endswith(".safetensors"):
-            out.refuse(f"{path}.path", value, "for Chroma it reads a PEFT folder, not a file", "name the folder that holds `adapter_config.json`")
+            out.refuse(
+                f"{path}.path", value, "for Chroma it reads a PEFT folder, not a file", "name the folder that holds `adapter_config.json`"
+            )
         else:
             paths.append(out.path(value) if arch.comfy else Inline({"path": out.path(value), "weight": float(weight)}))
     if paths:
         at = f"main:{'model' if arch.comfy else 'adapter'}.{arch.merges}"
         out.put(at, paths, wanted[0][0])
         for path, value, _weight in wanted:
-            out.note("exact", f"{path}.path", value, at, value, "merged once, before training; it draws no samples that would need it taken out")
+            out.note(
+                "exact", f"{path}.path", value, at, value, "merged once, before training; it draws no samples that would need it taken out"
+            )
 
 
 def _experts(out: Lowering, arch: Arch) -> None:
@@ -161,11 +179,19 @@ def _experts(out: Lowering, arch: Arch) -> None:
     boundary = BOUNDARIES[out.variant.name] if experts.boundary == "auto" else float(experts.boundary)
     key, value = ("min_t", boundary) if experts.train == "high-noise" else ("max_t", boundary)
     out.put(f"main:model.{key}", value, "model.experts.train")
-    out.note("exact", "model.experts.train", experts.train, f"main:model.{key}", value, "t = 1 is noise; the other expert's part is never drawn")
+    out.note(
+        "exact", "model.experts.train", experts.train, f"main:model.{key}", value, "t = 1 is noise; the other expert's part is never drawn"
+    )
     if experts.switch_every != "off":
         out.refuse("model.experts.switch_every", experts.switch_every, "one run trains one expert", "remove it")
     if experts.offload_inactive:
         out.note("rewritten", "model.experts.offload_inactive", True, text="the other expert is never loaded")
     missing = {"high-noise": "transformer_high_noise", "low-noise": "transformer"}[experts.train]
     if getattr(out.config.model.paths, missing) is None:
-        out.problem("LB503", f"model.paths.{missing}", f"`model.paths.{missing}` is missing", f"the {experts.train} expert is what this run trains", f"add `{missing}:` below `model.paths`")
+        out.problem(
+            "LB503",
+            f"model.paths.{missing}",
+            f"`model.paths.{missing}` is missing",
+            f"the {experts.train} expert is what this run trains",
+            f"add `{missing}:` below `model.paths`",
+        )

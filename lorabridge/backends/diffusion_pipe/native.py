@@ -1,12 +1,12 @@
 """Native options: keys of the trainer under `backends.diffusion-pipe`, checked against the contract.
 
-    backends:
-      diffusion-pipe:
-        x_axis_examples: true              # a key of the main file
-        model: {multiscale_loss_weight: 0.5}
-        dataset: {cache_shuffle_num: 10}   # the top of the dataset file
-        directory: {default_mask_file: /data/white.png}   # every folder
-        args: {master_port: 29501}         # flags of train.py
+backends:
+  diffusion-pipe:
+    x_axis_examples: true              # a key of the main file
+    model: {multiscale_loss_weight: 0.5}
+    dataset: {cache_shuffle_num: 10}   # the top of the dataset file
+    directory: {default_mask_file: /data/white.png}   # every folder
+    args: {master_port: 29501}         # flags of train.py
 """
 
 from __future__ import annotations
@@ -49,7 +49,13 @@ def native(out: Lowering, arch: Arch) -> dict[str, Any]:
     for key, value in options.items():
         here = f"backends.{out.backend}.{key}"
         if key == "optimizer":
-            out.problem("LB305", here, "`optimizer` has its own section in the language", "two sections would name one optimizer", "use `optimizer.args` for further arguments")
+            out.problem(
+                "LB305",
+                here,
+                "`optimizer` has its own section in the language",
+                "two sections would name one optimizer",
+                "use `optimizer.args` for further arguments",
+            )
         elif key not in SECTIONS:
             _set(out, here, "main", key, value, contract()["main"], _OURS)
         elif not isinstance(value, Mapping):
@@ -68,7 +74,15 @@ def _section(out: Lowering, arch: Arch, here: str, section: str, options: Mappin
                 flags[key] = value
                 out.note("native", path, value, "train.py", f"--{key}")
         elif section in ("model", "adapter", "monitoring"):
-            _set(out, path, "main", f"{section}.{key}", value, {f"{section}.{name}": facts for name, facts in known.items()}, frozenset({"model.type", "monitoring.wandb_api_key"}))
+            _set(
+                out,
+                path,
+                "main",
+                f"{section}.{key}",
+                value,
+                {f"{section}.{name}": facts for name, facts in known.items()},
+                frozenset({"model.type", "monitoring.wandb_api_key"}),
+            )
         elif section == "dataset":
             for document in ("dataset", "eval"):
                 if document in out.documents:
@@ -80,8 +94,18 @@ def _section(out: Lowering, arch: Arch, here: str, section: str, options: Mappin
 def _everywhere(out: Lowering, path: str, key: str, value: Any) -> None:
     for document in ("dataset", "eval"):
         for table in out.documents.get(document, {}).get("directory", ()):
-            if key in table and table[key] != value and key in ("mask_path", "control_path", "num_repeats", "caption_prefix", "resolutions"):
-                out.problem("LB305", path, f"`directory.{key}` and the datasets' own settings both set it", "one of the two would be lost", "remove one of the two")
+            if (
+                key in table
+                and table[key] != value
+                and key in ("mask_path", "control_path", "num_repeats", "caption_prefix", "resolutions")
+            ):
+                out.problem(
+                    "LB305",
+                    path,
+                    f"`directory.{key}` and the datasets' own settings both set it",
+                    "one of the two would be lost",
+                    "remove one of the two",
+                )
                 return
             table[key] = value
     out.note("native", path, value, f"directory:{key}", value)
@@ -93,7 +117,13 @@ def _set(out: Lowering, path: str, document: str, key: str, value: Any, known: M
     at = f"{document}:{key}"
     intent = out.sources.get(at, "")
     if intent and out.wrote(intent) and _now(out, document, key) != value:
-        out.problem("LB305", path, f"`{key}` is what `{intent}` already says", f"it says {spell(_now(out, document, key))}, the native option {spell(value)}; one would be lost", "remove one of the two")
+        out.problem(
+            "LB305",
+            path,
+            f"`{key}` is what `{intent}` already says",
+            f"it says {spell(_now(out, document, key))}, the native option {spell(value)}; one would be lost",
+            "remove one of the two",
+        )
         return
     out.put(at, value, intent)
     out.note("native", path, value, at, value, f"instead of the default of `{intent}`" if intent else "")
@@ -119,9 +149,21 @@ def _fits(out: Lowering, path: str, key: str, value: Any, known: Mapping[str, An
     facts = known[key]
     kinds = facts.get("type", "").split("|")
     if "choices" in facts and not any(type(item) is type(value) and item == value for item in facts["choices"]):
-        out.problem("LB304", path, f"`{key}: {spell(value)}` is not one of its choices", "the trainer would fail on it", "known: " + ", ".join(f"`{spell(item)}`" for item in facts["choices"]))
+        out.problem(
+            "LB304",
+            path,
+            f"`{key}: {spell(value)}` is not one of its choices",
+            "the trainer would fail on it",
+            "known: " + ", ".join(f"`{spell(item)}`" for item in facts["choices"]),
+        )
         return False
     if "choices" not in facts and not any(_KINDS[kind](value) for kind in kinds):
-        out.problem("LB304", path, f"`{key}: {spell(value)}` is of the wrong type", "the trainer checks no types and fails late", f"it takes: {' or '.join(kinds)}")
+        out.problem(
+            "LB304",
+            path,
+            f"`{key}: {spell(value)}` is of the wrong type",
+            "the trainer checks no types and fails late",
+            f"it takes: {' or '.join(kinds)}",
+        )
         return False
     return True

@@ -51,7 +51,12 @@ def _flow(out: Lowering, arch: Arch) -> None:
     elif kind == "resolution-shift":
         _by_size(out, arch)
     elif kind not in ("sigmoid", "auto"):
-        _unsaid(out, kind, "it draws uniformly or from a logit-normal distribution, shifted or not", "write `uniform`, `sigmoid`, `logit-normal` or `shift`")
+        _unsaid(
+            out,
+            kind,
+            "it draws uniformly or from a logit-normal distribution, shifted or not",
+            "write `uniform`, `sigmoid`, `logit-normal` or `shift`",
+        )
     _draw(out, kind, method, scale)
     if shift is not None:
         _shift(out, arch, kind, shift)
@@ -82,14 +87,26 @@ def _shift(out: Lowering, arch: Arch, kind: str, shift: float) -> None:
 
 def _by_size(out: Lowering, arch: Arch) -> None:
     if not arch.by_size:
-        _unsaid(out, "resolution-shift", f"the type `{arch.type}` has no shift by picture size", "write `timestep_sampling: shift` with a number")
+        _unsaid(
+            out,
+            "resolution-shift",
+            f"the type `{arch.type}` has no shift by picture size",
+            "write `timestep_sampling: shift` with a number",
+        )
         return
     own = arch.type in _FLUX_CURVE
     out.put(f"main:model.{arch.by_size}", True, _SAMPLING)
     text = "" if own else "the curve is FLUX.1's (mu 0.5 at 256 tokens, 1.15 at 4096), not this family's own"
     out.note("exact" if own else "rewritten", _SAMPLING, "resolution-shift", f"main:model.{arch.by_size}", True, text)
     if not own and out.wrote(_SAMPLING):
-        out.problem("LB302", _SAMPLING, f"`resolution-shift` is FLUX.1's curve here, also for {out.family.title}", "the family's own curve shifts by another amount", "write `timestep_sampling: shift` with a number to be sure", "hint")
+        out.problem(
+            "LB302",
+            _SAMPLING,
+            f"`resolution-shift` is FLUX.1's curve here, also for {out.family.title}",
+            "the family's own curve shifts by another amount",
+            "write `timestep_sampling: shift` with a number to be sure",
+            "hint",
+        )
 
 
 def _unsaid(out: Lowering, value: str, why: str, fix: str) -> None:
@@ -108,15 +125,30 @@ def _range(out: Lowering, arch: Arch) -> None:
         if not arch.time_range:
             out.refuse(f"noise.{key}", value, f"the type `{arch.type}` draws from the whole range", "remove it")
         elif out.config.model.experts is not None:
-            out.problem("LB305", f"noise.{key}", f"`noise.{key}` and `model.experts` both set the range of timesteps", "the expert's range would be lost", "remove one of the two")
+            out.problem(
+                "LB305",
+                f"noise.{key}",
+                f"`noise.{key}` and `model.experts` both set the range of timesteps",
+                "the expert's range would be lost",
+                "remove one of the two",
+            )
         else:
             out.put(f"main:model.{native}", value / 1000, f"noise.{key}")
-            out.note("exact", f"noise.{key}", value, f"main:model.{native}", value / 1000, "the rest of the distribution is cut off, not squeezed")
+            out.note(
+                "exact",
+                f"noise.{key}",
+                value,
+                f"main:model.{native}",
+                value / 1000,
+                "the rest of the distribution is cut off, not squeezed",
+            )
 
 
 def _loss(out: Lowering, arch: Arch) -> None:
     loss = out.config.loss
-    key, value = {"huber": ("huber_delta", loss.delta), "smooth-l1": ("smooth_l1_beta", loss.delta), "mae": ("smooth_l1_beta", 0.0)}.get(loss.type, ("", 0.0))
+    key, value = {"huber": ("huber_delta", loss.delta), "smooth-l1": ("smooth_l1_beta", loss.delta), "mae": ("smooth_l1_beta", 0.0)}.get(
+        loss.type, ("", 0.0)
+    )
     if loss.type != "mse" and not (key and arch.huber):
         why = f"the type `{arch.type}` always uses the squared error" if key else "it has no such distance"
         out.refuse("loss.type", loss.type, why, "write `mse`")

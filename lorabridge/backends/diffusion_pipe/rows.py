@@ -33,7 +33,6 @@ def _number(value: float) -> int | float:
     return int(value) if float(value).is_integer() else value
 
 
-
 MAIN_ROWS: tuple[Row, ...] = (
     # the adapter
     same("adapter.rank", "main:adapter.rank", evidence="train.py:130; models/base.py:278"),
@@ -54,7 +53,12 @@ MAIN_ROWS: tuple[Row, ...] = (
     via("optimizer.max_grad_norm", "main:gradient_clipping", float, None, off=0.0, evidence="train.py:427; 0 clips nothing (executed)"),
     same("optimizer.betas", "main:optimizer.betas", evidence="train.py:669: further keys are the optimizer's arguments"),
     same("optimizer.eps", "main:optimizer.eps", auto=OMIT, evidence="train.py:669"),
-    same("optimizer.weight_decay", "main:optimizer.weight_decay", auto=OMIT, evidence="train.py:669; 1-D parameters never decay (train.py:775)"),
+    same(
+        "optimizer.weight_decay",
+        "main:optimizer.weight_decay",
+        auto=OMIT,
+        evidence="train.py:669; 1-D parameters never decay (train.py:775)",
+    ),
     cannot("optimizer.lora_plus_ratio", "all weights of an adapter share one learning rate", evidence="models/base.py:407"),
     cannot("scheduler.cycles", "it knows no restarts", evidence="train.py:843-852"),
     cannot("scheduler.power", "it knows no polynomial fall", evidence="train.py:843-852"),
@@ -65,8 +69,21 @@ MAIN_ROWS: tuple[Row, ...] = (
     cannot("noise.weighting", "all noise levels count the same", evidence="models/base.py:412-436"),
     cannot("noise.mode_scale", "it has no `mode` weighting", evidence="models/base.py:412-436"),
     cannot("noise.offset", "it has no noise offset", evidence="models/sdxl.py:552-560"),
-    via("loss.min_snr_gamma", "main:model.min_snr_gamma", _number, float, families=("sdxl",), off=OMIT, evidence="models/sdxl.py:375: a 0 would switch it on"),
-    flag("loss.debiased", "main:model.debiased_estimation_loss", families=("sdxl",), evidence="models/sdxl.py:645: a false would switch it on"),
+    via(
+        "loss.min_snr_gamma",
+        "main:model.min_snr_gamma",
+        _number,
+        float,
+        families=("sdxl",),
+        off=OMIT,
+        evidence="models/sdxl.py:375: a 0 would switch it on",
+    ),
+    flag(
+        "loss.debiased",
+        "main:model.debiased_estimation_loss",
+        families=("sdxl",),
+        evidence="models/sdxl.py:645: a false would switch it on",
+    ),
     # memory and caches
     cannot("memory.layer_offload", "it swaps whole blocks only", fix="use `memory.blocks_to_swap`", evidence="train.py:568-578"),
     cannot("memory.low_vram", "it always loads the model in one piece", evidence="models/base.py:637-674"),
@@ -84,12 +101,28 @@ MAIN_ROWS: tuple[Row, ...] = (
         to=lambda value: Cannot("encoded pictures always go to disk", "write `disk`"),
         evidence="utils/dataset.py:460",
     ),
-    cannot("cache.text.workers", "one number of processes serves both caches", fix="set `cache.latents.workers`", evidence="utils/dataset.py:30"),
+    cannot(
+        "cache.text.workers",
+        "one number of processes serves both caches",
+        fix="set `cache.latents.workers`",
+        evidence="utils/dataset.py:30",
+    ),
     # results
     via("save.dtype", "main:save_dtype", DTYPES.__getitem__, WORDS.get, auto=OMIT, evidence="train.py:103; utils/saver.py:75"),
-    cannot("save.keep_last", "it never deletes a checkpoint", "unlimited", fix="write `unlimited` and delete old folders by hand", evidence="utils/saver.py"),
+    cannot(
+        "save.keep_last",
+        "it never deletes a checkpoint",
+        "unlimited",
+        fix="write `unlimited` and delete old folders by hand",
+        evidence="utils/saver.py",
+    ),
     cannot("logging.prefix", "a run's folder is named by the clock", evidence="train.py:547"),
-    cannot("logging.dir", "its event file is written into the run's own folder", fix="write `logging: tensorboard` without `dir`", evidence="train.py:901"),
+    cannot(
+        "logging.dir",
+        "its event file is written into the run's own folder",
+        fix="write `logging: tensorboard` without `dir`",
+        evidence="train.py:901",
+    ),
     # hardware
     Row(
         "hardware.device",
@@ -104,7 +137,9 @@ DATASET_ROWS: tuple[Row, ...] = (
     same("datasets[].masks", ":mask_path", evidence="utils/dataset.py:486; models/base.py:171-183: the first channel, black is left out"),
     cannot("datasets[].mask_floor", "black areas weigh nothing", fix="make the masks grey instead of black", evidence="models/base.py:182"),
     via("datasets[].control", ":control_path", _one, _listed, evidence="utils/dataset.py:487"),
-    cannot("datasets[].control_resolution", "control pictures get the size of their target", evidence="docs/supported_models.md (Flux Kontext)"),
+    cannot(
+        "datasets[].control_resolution", "control pictures get the size of their target", evidence="docs/supported_models.md (Flux Kontext)"
+    ),
     cannot("datasets[].loss_weight", "all folders weigh the same", fix="use `repeats`", evidence="models/base.py:412-436"),
     cannot("datasets[].flip", "it never mirrors a sample", evidence="models/base.py:56-213"),
     Row(
@@ -120,15 +155,30 @@ DATASET_ROWS: tuple[Row, ...] = (
         to=lambda value: Cannot("captions are read from `.txt` files beside the pictures", "rename the caption files to `.txt`"),
         evidence="utils/dataset.py:640",
     ),
-    cannot("datasets[].captions.suffix", "it can put text before a caption only", fix="write it into the caption files", evidence="utils/dataset.py:48-57"),
-    cannot("datasets[].captions.keep_tokens", "shuffling moves every tag", fix="put the tags that stay first into `captions.prefix`", evidence="utils/dataset.py:52-57"),
+    cannot(
+        "datasets[].captions.suffix",
+        "it can put text before a caption only",
+        fix="write it into the caption files",
+        evidence="utils/dataset.py:48-57",
+    ),
+    cannot(
+        "datasets[].captions.keep_tokens",
+        "shuffling moves every tag",
+        fix="put the tags that stay first into `captions.prefix`",
+        evidence="utils/dataset.py:52-57",
+    ),
     Row(
         "datasets[].captions.default",
         words={"": OMIT},
         to=lambda value: Cannot("a picture without a caption file is skipped", "write the caption files"),
         evidence="utils/dataset.py:750-760",
     ),
-    cannot("datasets[].jsonl", "it reads folders, not lists", fix="name the folder with `images:` and write captions beside the pictures", evidence="utils/dataset.py:627"),
+    cannot(
+        "datasets[].jsonl",
+        "it reads folders, not lists",
+        fix="name the folder with `images:` and write captions beside the pictures",
+        evidence="utils/dataset.py:627",
+    ),
     cannot("datasets[].video.stride", "one clip is taken from each file", evidence="models/base.py:98-130"),
     cannot("datasets[].video.samples", "one clip is taken from each file", evidence="models/base.py:98-130"),
     cannot("datasets[].video.max_frames", "one clip is taken from each file", evidence="models/base.py:98-130"),
@@ -144,7 +194,20 @@ _DATA = "datasets.py: some keys belong to the whole dataset file, some to the wh
 _SAMPLES = "lower.py: it draws no samples; prompts are refused once"
 _LAUNCH = "stages.py: said on the command line or by the environment"
 
-_PATHS = ("repo", "checkpoint", "transformer", "transformer_high_noise", "vae", "audio_vae", "text_encoder", "text_encoder_2", "text_encoder_3", "byt5", "image_encoder", "extras")
+_PATHS = (
+    "repo",
+    "checkpoint",
+    "transformer",
+    "transformer_high_noise",
+    "vae",
+    "audio_vae",
+    "text_encoder",
+    "text_encoder_2",
+    "text_encoder_3",
+    "byt5",
+    "image_encoder",
+    "extras",
+)
 _DATA_KEYS = (
     *("images", "videos", "captions.prefix", "captions.dropout", "captions.shuffle", "resolution", "batch_size", "bucket"),
     *("aspect.min", "aspect.max", "aspect.buckets", "regularization", "trigger", "video.frames", "video.extract"),
@@ -202,7 +265,10 @@ HANDLED: dict[str, str] = {
     "save.metadata": "lower.py: the file holds none; the folder holds a copy of the TOML",
     "evaluate.every": _TIMES,
     "evaluate.before": _TIMES,
-    **{f"noise.{key}": _NOISE for key in ("timestep_sampling", "shift", "sigmoid_scale", "logit_mean", "logit_std", "min_timestep", "max_timestep")},
+    **{
+        f"noise.{key}": _NOISE
+        for key in ("timestep_sampling", "shift", "sigmoid_scale", "logit_mean", "logit_std", "min_timestep", "max_timestep")
+    },
     "loss.type": _NOISE,
     "loss.delta": _NOISE,
     "loss.min_snr_gamma": _NOISE,

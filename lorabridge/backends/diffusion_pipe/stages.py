@@ -75,7 +75,13 @@ def _flags(out: Lowering, many: bool) -> list[str]:
         flags.append("--i_know_what_i_am_doing")
         out.note("added", "", "", "train.py", flags[-1], "with more than three sizes the trainer would end at once, with exit code 0")
     if out.config.cache.reuse:
-        out.note("exact", "cache.reuse", True, native="left out", text="caches are kept whose fingerprint fits; it covers paths, captions and sizes, not the pictures' bytes or the model")
+        out.note(
+            "exact",
+            "cache.reuse",
+            True,
+            native="left out",
+            text="caches are kept whose fingerprint fits; it covers paths, captions and sizes, not the pictures' bytes or the model",
+        )
     else:
         flags.append("--regenerate_cache")
         out.note("exact", "cache.reuse", False, "train.py", flags[-1])
@@ -89,9 +95,30 @@ def _resume(out: Lowering) -> list[str]:
     path, place = out.path(value), "train.resume_from"
     if re.search(r"/global_step\d+$", path):
         run = path.rpartition("/")[0]
-        out.refuse(place, value, "it resumes a run's folder, from the state that the file `latest` in it names", f"write `{run}`, and the state's name into its file `latest`")
+        out.refuse(
+            place,
+            value,
+            "it resumes a run's folder, from the state that the file `latest` in it names",
+            f"write `{run}`, and the state's name into its file `latest`",
+        )
         return []
-    out.note("exact", place, value, "train.py", "--resume_from_checkpoint", "the same folder is written on; a state taken at the end of an epoch repeats one step")
+    if out.config.scheduler.type != "constant":
+        out.problem(
+            "LB307",
+            place,
+            f"a resumed `{out.config.scheduler.type}` schedule keeps its old length",
+            "the length is part of the saved state: epochs that were added later are trained at the lowest rate, which is 0 for `linear`",
+            "keep `train.for` as it was, or write `scheduler: constant`, or start anew from the weights with `adapter.init_from`",
+            "warning",
+        )
+    out.note(
+        "exact",
+        place,
+        value,
+        "train.py",
+        "--resume_from_checkpoint",
+        "the same folder is written on; a state taken at the end of an epoch repeats one step",
+    )
     return ["--resume_from_checkpoint", path]
 
 

@@ -33,7 +33,9 @@ def _entry(low: Lowering, here: str, data: Dataset) -> dict[str, Any]:
             low.note("exact", f"{here}.{key}", value, f":{key}", entry[key])
     if data.captions.shuffle:
         entry["caption_shuffle"] = True
-        text = "in up to nine fixed orders, since each text is encoded once; `backends.embedded.datasets.shuffle_variants` sets another number"
+        text = (
+            "in up to nine fixed orders, since each text is encoded once; `backends.embedded.datasets.shuffle_variants` sets another number"
+        )
         low.note("rewritten", f"{here}.captions.shuffle", True, ":caption_shuffle", True, text)
     if data.trigger:
         entry["trigger"] = data.trigger
@@ -61,7 +63,9 @@ def _batch(low: Lowering) -> None:
     if len(sizes) == 1:
         path = "datasets[0].batch_size" if low.wrote("datasets[0].batch_size") else "train.batch_size"
         low.put("job:train.batch_size", sizes.pop(), path)
-        low.note("exact", path, low.documents["job"]["train"]["batch_size"], "job:train.batch_size", low.documents["job"]["train"]["batch_size"])
+        low.note(
+            "exact", path, low.documents["job"]["train"]["batch_size"], "job:train.batch_size", low.documents["job"]["train"]["batch_size"]
+        )
 
 
 def _cache(low: Lowering) -> None:
@@ -69,7 +73,9 @@ def _cache(low: Lowering) -> None:
     folders = list(dict.fromkeys(data.cache_dir for data in low.config.datasets if data.cache_dir is not None))
     for index, data in enumerate(low.config.datasets):
         if data.cache_dir is not None and data.cache_dir != folders[0]:
-            low.refuse(f"datasets[{index}].cache_dir", data.cache_dir, "all data sets share one cache", f"write `{folders[0]}` for all of them")
+            low.refuse(
+                f"datasets[{index}].cache_dir", data.cache_dir, "all data sets share one cache", f"write `{folders[0]}` for all of them"
+            )
     if folders:
         path = next(f"datasets[{i}].cache_dir" for i, data in enumerate(low.config.datasets) if data.cache_dir == folders[0])
         low.put("job:cache", low.path(folders[0]), path)

@@ -20,10 +20,10 @@ def job_file(path: str, tree: Mapping[str, Any], sources: Mapping[str, str]) -> 
 
 
 def _lines(value: Any, dotted: str) -> Iterator[str]:
-    """The dotted key of each line that `json.dumps` writes for `value`; the closing bracket counts as its own."""
+    """The dotted key of each line that `json.dumps` writes for `value`; none for a closing bracket."""
     yield dotted
     inner = sorted(value.items()) if isinstance(value, Mapping) else list(enumerate(value)) if isinstance(value, list | tuple) else []
     for key, item in inner:
         yield from _lines(item, f"{dotted}.{key}".lstrip("."))
     if inner:
-        yield dotted
+        yield ""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lorabridge.backends.base import File, Plan, Site
-from lorabridge.backends.embedded.archs import DTYPES, NAME, TITLE, arch_of
+from lorabridge.backends.embedded.archs import NAME, TITLE, arch_of
 from lorabridge.backends.embedded.datasets import datasets
 from lorabridge.backends.embedded.native import native, validate
 from lorabridge.backends.embedded.rows import HANDLED, JOB_ROWS
@@ -62,17 +62,36 @@ def _model(low: Lowering, arch: str) -> None:
         low.put("job:model.path", place, "model.paths.repo")
         low.note("exact", "model.paths.repo", model.paths.repo, "job:model.path", place)
     if model.vae_dtype not in ("auto", model.dtype):
-        low.refuse("model.vae_dtype", model.vae_dtype, "the VAE has the precision of the model", f"write `vae_dtype: {model.dtype}`, or remove it")
+        low.refuse(
+            "model.vae_dtype", model.vae_dtype, "the VAE has the precision of the model", f"write `vae_dtype: {model.dtype}`, or remove it"
+        )
     precision = low.config.train.mixed_precision
     wanted = "off" if model.dtype == "fp32" else model.dtype
     if precision != wanted:
-        low.refuse("train.mixed_precision", precision, f"a {model.dtype} model is computed in {model.dtype}", f"write `mixed_precision: {wanted}`, or remove it")
+        low.refuse(
+            "train.mixed_precision",
+            precision,
+            f"a {model.dtype} model is computed in {model.dtype}",
+            f"write `mixed_precision: {wanted}`, or remove it",
+        )
     if model.dtype == "fp16" and low.config.hardware.device == "cpu":
-        low.problem("LB307", "model.dtype", f"{TITLE} trains fp16 on a GPU only", "torch has no half-precision kernels for it", "write `dtype: fp32` or `dtype: bf16`")
+        low.problem(
+            "LB307",
+            "model.dtype",
+            f"{TITLE} trains fp16 on a GPU only",
+            "torch has no half-precision kernels for it",
+            "write `dtype: fp32` or `dtype: bf16`",
+        )
     for index, merge in enumerate(model.merge):
         low.refuse(f"model.merge[{index}].path", merge.path, "nothing is merged before training", "merge it into the model beforehand")
     if model.training_adapter is not None:
-        _lora(low, "model.training_adapter.path", "job:adapter.training_adapter", model.training_adapter.path, "on while training, off while drawing")
+        _lora(
+            low,
+            "model.training_adapter.path",
+            "job:adapter.training_adapter",
+            model.training_adapter.path,
+            "on while training, off while drawing",
+        )
     if low.config.adapter.init_from is not None:
         _lora(low, "adapter.init_from", "job:adapter.init_from", low.config.adapter.init_from)
 
@@ -106,7 +125,14 @@ def _targets(low: Lowering) -> None:
     low.put("job:adapter.targets.include", wanted, "adapter.targets.include" if include else "adapter.targets.layers")
     low.put("job:adapter.targets.exclude", unwanted, "adapter.targets.exclude")
     text = "any layer with such a name; a pattern that fits none stops the run"
-    low.note("rewritten", "adapter.targets", {"layers": targets.layers, "include": include, "exclude": exclude}, "job:adapter.targets", wanted, text)
+    low.note(
+        "rewritten",
+        "adapter.targets",
+        {"layers": targets.layers, "include": include, "exclude": exclude},
+        "job:adapter.targets",
+        wanted,
+        text,
+    )
 
 
 def _wild(text: str) -> str:
@@ -135,6 +161,3 @@ def _files(low: Lowering, tree: dict[str, Any]) -> Iterator[File]:
     from lorabridge.backends.embedded.emit import job_file
 
     yield job_file(FILE, tree, {at.partition(":")[2]: path for at, path in low.sources.items()})
-
-
-DTYPES_BACK = {native: word for word, native in DTYPES.items()}

@@ -58,7 +58,7 @@ def _inner(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
 def _unknown(low: Lowering, model: type[BaseModel], key: str, path: str) -> None:
     near = difflib.get_close_matches(key, list(model.model_fields), 1, 0.6)
     homes = list(_homes(key))
-    fix = f"did you mean `{near[0]}`?" if near else f"`{key}` belongs below `{homes[0]}`" if homes else "remove it"
+    fix = f"`{key}` belongs below `{homes[0]}`" if homes else f"did you mean `{near[0]}`?" if near else "remove it"
     if not any(item.path == path for item in low.diagnostics):
         low.problem("LB303", path, f"{TITLE} has no option `{key}` here", "it refuses a job with an unknown key", fix)
 
@@ -81,7 +81,13 @@ def _option(low: Lowering, at: Field, value: Any, path: str) -> None:
     ]
     if fights:
         if not any(item.path == path for item in low.diagnostics):
-            low.problem("LB305", path, f"`{path}` fights `{fights[0]}`", "both set the same key of the job", f"keep one of them: `{fights[0]}` is the language's")
+            low.problem(
+                "LB305",
+                path,
+                f"`{path}` fights `{fights[0]}`",
+                "both set the same key of the job",
+                f"keep one of them: `{fights[0]}` is the language's",
+            )
         return
     target: Any = low.documents["job"]
     for part in at[:-1]:
@@ -116,7 +122,13 @@ def _finding(low: Lowering, entry: Any) -> None:
         return
     if path.startswith("backends."):
         code = "LB303" if entry["type"] == "extra_forbidden" else "LB304"
-        low.problem(code, path, f"`{path}`: {message}", f"{TITLE} refuses such a job", "`lorabridge explain backends` tells where the options are listed")
+        low.problem(
+            code,
+            path,
+            f"`{path}`: {message}",
+            f"{TITLE} refuses such a job",
+            "`lorabridge explain backends` tells where the options are listed",
+        )
     else:
         low.problem("LB307", path, f"{TITLE} refuses `{'.'.join(place)}`: {message}", "its job file is checked before anything is loaded")
 

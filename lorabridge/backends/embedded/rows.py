@@ -122,7 +122,14 @@ JOB_ROWS: tuple[Row, ...] = (
     cannot("memory.blocks_to_swap", _SPLIT, "off", fix=_FEW, evidence="trainer/setup.py"),
     cannot("memory.layer_offload", _SPLIT, "off", fix=_FEW, evidence="trainer/setup.py"),
     cannot("memory.low_vram", _SPLIT, False, fix=_FEW, evidence="trainer/setup.py"),
-    cannot("memory.attention", "it uses torch's scaled dot product attention", "auto", "sdpa", fix="write `attention: sdpa`", evidence="trainer/setup.py"),
+    cannot(
+        "memory.attention",
+        "it uses torch's scaled dot product attention",
+        "auto",
+        "sdpa",
+        fix="write `attention: sdpa`",
+        evidence="trainer/setup.py",
+    ),
     cannot("memory.split_attention", "it computes whole batches", False, evidence="trainer/setup.py"),
     cannot("memory.compile", "it does not compile the model", False, evidence="trainer/setup.py"),
     cannot("cache.latents.to", "pictures are always encoded once, to disk", "disk", fix="write `to: disk`", evidence="trainer/cache.py"),
@@ -134,11 +141,19 @@ JOB_ROWS: tuple[Row, ...] = (
     same("save.keep_last", "job:save.keep_last", unlimited=OMIT, evidence="Save: null keeps all; the final file is always kept"),
     same("save.state", "job:save.state", evidence="Save"),
     choice("save.dtype", "job:save.dtype", DTYPES, evidence="Save"),
-    cannot("save.metadata", "alpha stands in the file's metadata: without it a reload scales wrongly", True, evidence="trainer/lora.py: save"),
+    cannot(
+        "save.metadata", "alpha stands in the file's metadata: without it a reload scales wrongly", True, evidence="trainer/lora.py: save"
+    ),
     cannot("logging.dir", "it has no tracker; lorabridge records each step", fix="remove it", evidence="trainer/events.py"),
     cannot("logging.prefix", "it has no tracker", "", fix="remove it", evidence="trainer/events.py"),
     cannot("logging.every", "each step is told", fix="remove it", evidence="trainer/events.py: Progress"),
-    cannot("hardware.pipeline_stages", "it trains on one device", 1, fix="set it to 1, or compile for diffusion-pipe", evidence="trainer/setup.py"),
+    cannot(
+        "hardware.pipeline_stages",
+        "it trains on one device",
+        1,
+        fix="set it to 1, or compile for diffusion-pipe",
+        evidence="trainer/setup.py",
+    ),
     cannot("hardware.timeout", "it starts no processes that wait for each other", "auto", evidence="trainer/setup.py"),
     same("hardware.device", "job:train.device", evidence="Train"),
 )
@@ -173,7 +188,13 @@ DATASET_ROWS: tuple[Row, ...] = (
     via("datasets[].repeats", ":repeats", whole, float, evidence="Dataset"),
     via("datasets[].resolution", ":resolutions", sides, evidence="Dataset"),
     same("datasets[].bucket", ":bucket", evidence="Dataset; trainer/data.py: fit_size"),
-    cannot("datasets[].upscale", "every picture is scaled to the training size", True, fix="remove small pictures", evidence="trainer/data.py: open_rgb"),
+    cannot(
+        "datasets[].upscale",
+        "every picture is scaled to the training size",
+        True,
+        fix="remove small pictures",
+        evidence="trainer/data.py: open_rgb",
+    ),
     same("datasets[].mask_floor", ":mask_background", off=0.0, evidence="Dataset"),
     cannot("datasets[].control_resolution", "it trains no edit models", evidence="Dataset"),
     same("datasets[].regularization", ":regularization", evidence="Dataset; trainer/data.py"),
@@ -214,7 +235,8 @@ HANDLED: dict[str, str] = {
     "datasets[].trigger": "becomes `trigger`",
     "datasets[].cache_dir": "becomes `cache`, one folder for all data sets",
     **{
-        f"datasets[].video.{key}": "refused: it trains on pictures" for key in ("frames", "extract", "stride", "samples", "max_frames", "fps")
+        f"datasets[].video.{key}": "refused: it trains on pictures"
+        for key in ("frames", "extract", "stride", "samples", "max_frames", "fps")
     },
     "adapter.targets.layers": "becomes `adapter.targets`",
     "adapter.targets.include": "becomes `adapter.targets.include`, as wildcards",

@@ -21,7 +21,9 @@ def _env(low: Lowering) -> dict[str, str]:
     hardware = low.config.hardware
     env = {"PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"}
     if len(hardware.gpus) > 1:
-        low.refuse("hardware.gpus", hardware.gpus, "it trains on one GPU", f"write `gpus: [{hardware.gpus[0]}]`, or compile for another trainer")
+        low.refuse(
+            "hardware.gpus", hardware.gpus, "it trains on one GPU", f"write `gpus: [{hardware.gpus[0]}]`, or compile for another trainer"
+        )
     elif hardware.gpus:
         env["CUDA_VISIBLE_DEVICES"] = str(hardware.gpus[0])
         low.note("exact", "hardware.gpus", hardware.gpus, "env:CUDA_VISIBLE_DEVICES", env["CUDA_VISIBLE_DEVICES"])

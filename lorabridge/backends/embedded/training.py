@@ -40,7 +40,9 @@ def _length(low: Lowering) -> int | None:
     steps, rest = divmod(int(length.value), per_step)
     if rest:
         near = f"{steps * per_step} samples` or `{(steps + 1) * per_step} samples" if steps else f"{per_step} samples"
-        low.problem("LB308", "train.for", f"{length} are not a whole number of steps", f"a step takes {per_step} samples", f"write `{near}`")
+        low.problem(
+            "LB308", "train.for", f"{length} are not a whole number of steps", f"a step takes {per_step} samples", f"write `{near}`"
+        )
     return steps
 
 
@@ -113,13 +115,26 @@ def _warmup(low: Lowering, total: int | None) -> None:
         steps = int(warmup.value)
     elif total is None:
         fix = "write `warmup: 100 steps`, or the length in steps or samples"
-        low.problem("LB308", "scheduler.warmup", f"{warmup} of {low.config.train.length} cannot be counted out", "how many steps an epoch has is known only from the data", fix)
+        low.problem(
+            "LB308",
+            "scheduler.warmup",
+            f"{warmup} of {low.config.train.length} cannot be counted out",
+            "how many steps an epoch has is known only from the data",
+            fix,
+        )
         return
     else:
         steps = round(total * warmup.value / 100)
     low.put("job:scheduler.warmup_steps", steps, "scheduler.warmup")
     part = isinstance(warmup, Amount) and warmup.unit == "percent"
-    low.note("rewritten" if part else "exact", "scheduler.warmup", warmup, "job:scheduler.warmup_steps", steps, f"of {total} steps" if part else "")
+    low.note(
+        "rewritten" if part else "exact",
+        "scheduler.warmup",
+        warmup,
+        "job:scheduler.warmup_steps",
+        steps,
+        f"of {total} steps" if part else "",
+    )
 
 
 def _sampling(low: Lowering) -> None:
@@ -131,7 +146,14 @@ def _sampling(low: Lowering) -> None:
         return
     low.put("job:noise.timestep_sampling", native, "noise.timestep_sampling")
     curve = native == "auto_shift"
-    low.note("rewritten" if curve else "exact", "noise.timestep_sampling", word, "job:noise.timestep_sampling", native, FIRST_CURVE if curve else "")
+    low.note(
+        "rewritten" if curve else "exact",
+        "noise.timestep_sampling",
+        word,
+        "job:noise.timestep_sampling",
+        native,
+        FIRST_CURVE if curve else "",
+    )
     if native == "shift":
         low.put("job:noise.shift", noise.shift, "noise.shift")
         low.note("exact", "noise.shift", noise.shift, "job:noise.shift", noise.shift)
@@ -140,7 +162,9 @@ def _sampling(low: Lowering) -> None:
 def _weighting(low: Lowering) -> None:
     noise, gamma = low.config.noise, low.config.loss.min_snr_gamma
     epsilon = low.family.objective == "epsilon"
-    words: dict[str, Any] = {"none": "none", "bell-shaped": "bell_shaped"} | ({} if epsilon else {"sigma-sqrt": "sigma_sqrt", "cosmap": "cosmap"})
+    words: dict[str, Any] = {"none": "none", "bell-shaped": "bell_shaped"} | (
+        {} if epsilon else {"sigma-sqrt": "sigma_sqrt", "cosmap": "cosmap"}
+    )
     native = words.get(noise.weighting)
     if native is None:
         known = ", ".join(f"`{word}`" for word in words)
@@ -150,7 +174,9 @@ def _weighting(low: Lowering) -> None:
         if not epsilon:
             low.refuse("loss.min_snr_gamma", gamma, f"{low.family.title} is a flow model: its levels have no such ratio", "remove it")
         elif native != "none":
-            low.refuse("loss.min_snr_gamma", gamma, f"`noise.weighting: {noise.weighting}` is the one weighting of the loss", "keep one of the two")
+            low.refuse(
+                "loss.min_snr_gamma", gamma, f"`noise.weighting: {noise.weighting}` is the one weighting of the loss", "keep one of the two"
+            )
         else:
             native = "min_snr"
             low.put("job:noise.min_snr_gamma", gamma, "loss.min_snr_gamma")
@@ -177,7 +203,13 @@ def _preservation(low: Lowering) -> None:
         low.note("exact", "preservation.every", "off", "job:preservation", "left out")
         return
     if keep.every.unit != "steps":
-        low.problem("LB308", "preservation.every", f"`preservation.every: {keep.every}` cannot be said", "it counts optimizer steps", "write `every: 1 step`")
+        low.problem(
+            "LB308",
+            "preservation.every",
+            f"`preservation.every: {keep.every}` cannot be said",
+            "it counts optimizer steps",
+            "write `every: 1 step`",
+        )
         return
     for path, key, value in (
         ("preservation.class", "class_word", keep.class_word or ""),

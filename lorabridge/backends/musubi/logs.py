@@ -102,7 +102,7 @@ class TrainParser(_Parser):
     def _bar(self, bar: re.Match[str]) -> list[Event]:
         """One event per step. A step's first bar still shows the loss of the step before: it is held back for the next one."""
         step, total, postfix = int(bar[1]), int(bar[2]), bar[7]
-        if step == self._told or step == 0:
+        if step in (self._told, 0):
             self._postfix = postfix
             return []
         events = self._end() if self._held and self._held.step != step else []

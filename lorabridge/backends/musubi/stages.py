@@ -123,7 +123,11 @@ def caching(low: Lowering) -> None:
         elif plan.workers is not None:
             low.note("exact", f"{here}.workers", plan.workers, "--num_workers", plan.workers)
     if low.config.cache.reuse:
-        low.note("exact", "cache.reuse", True, "--skip_existing", True, "the folder's name changes with the settings, so stale files are not found")
+        low.note("exact", "cache.reuse", True, "--skip_existing", True, "" if _users_caches(low) else "the folder's name changes with the settings, so stale files are not found")
+
+
+def _users_caches(low: Lowering) -> bool:
+    return any(data.cache_dir is not None for data in low.config.datasets)
 
 
 def hardware(low: Lowering) -> None:

@@ -48,7 +48,7 @@ def test_a_whole_run():
 
 ENDS = {
     "zimage_complete": (12, "completed"),
-    "sigint": (20, "stopped"),
+    "sigint": (21, "stopped"),
     "ui_stop": (41, "stopped"),
     "loss_nan_lr": (4, "completed"),
     "corrupt_image": (4, "completed"),

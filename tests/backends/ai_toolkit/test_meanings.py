@@ -253,6 +253,19 @@ def test_control_pictures(process):
     assert entry["control_path"] == "/data/data/a"
 
 
+def test_a_trained_text_encoder_stays_when_layers_are_chosen(process):
+    kwargs = process("adapter={rank: 8, text_encoder: true, targets: attention}", on="sdxl")["network"]["network_kwargs"]
+    assert kwargs["only_if_contains"] == ["attn1.", "attn2.", "lora_te"]
+
+
+def test_a_text_encoder_in_one_file_is_told_where_a_folder_is_needed(compiled):
+    plan = compiled("model={family: krea2, paths: {repo: krea/Krea-2-Raw, text_encoder: /m/te.safetensors}}")
+    assert "text_encoder_path" not in plan.files[0].text
+    assert any(item.path == "model.paths.text_encoder" and item.code == "LB302" for item in plan.diagnostics)
+    plan = compiled("model={family: krea2, paths: {repo: krea/Krea-2-Raw, text_encoder: /m/te}}")
+    assert "text_encoder_path: /m/te\n" in plan.files[0].text
+
+
 def test_clips(process):
     entry = process("datasets[0]={videos: clips, video: {frames: [33]}}", on="wan22")["datasets"][0]
     assert (entry["num_frames"], entry["shrink_video_to_frames"]) == (33, True)

@@ -63,7 +63,15 @@ def cut(file: str, *names: str) -> ast.Module:
 def trainer() -> dict[str, Any]:
     """The names of the trainer, as in the checkout."""
     numpy = pytest.importorskip("numpy", reason="numpy is not installed: the trainer's dataset classes need it")
-    space: dict[str, Any] = {"torch": Torch(), "np": numpy, "math": math, "json": json, "os": os, "Path": Everywhere, "is_main_process": lambda: True}
+    space: dict[str, Any] = {
+        "torch": Torch(),
+        "np": numpy,
+        "math": math,
+        "json": json,
+        "os": os,
+        "Path": Everywhere,
+        "is_main_process": lambda: True,
+    }
     space["quit"] = lambda: pytest.fail("the trainer would end here, with exit code 0")
     for module in (
         cut("utils/common.py", "DTYPE_MAP", "round_to_nearest_multiple"),
@@ -88,7 +96,8 @@ def accepted(trainer: dict[str, Any], files: dict[str, str], type_: str, rounds:
     for name in ("dataset.toml", "eval.toml"):
         if name in files:
             found = trainer["Dataset"](toml.loads(files[name]), model)
-            assert found.directory_datasets and all(len(item.ars) for item in found.directory_datasets)
+            assert found.directory_datasets
+            assert all(len(item.ars) for item in found.directory_datasets)
     return main
 
 
@@ -96,7 +105,8 @@ def accepted(trainer: dict[str, Any], files: dict[str, str], type_: str, rounds:
 def test_every_family_is_accepted(trainer: dict[str, Any], tmp_path: Path, family: str, variant: str, option: tuple[str, ...]) -> None:
     plan = compiled(tmp_path, config(family, variant, option))
     main = accepted(trainer, {item.path: item.text for item in plan.files}, TYPES[family], arch_of(family, variant).rounds)
-    assert main["adapter"]["alpha"] == main["adapter"]["rank"] and main["model"]["dtype"] == "torch.bfloat16"
+    assert main["adapter"]["alpha"] == main["adapter"]["rank"]
+    assert main["model"]["dtype"] == "torch.bfloat16"
 
 
 @pytest.mark.parametrize("case", GOLDENS)
@@ -120,11 +130,13 @@ def test_the_checkout_still_reads_the_keys_of_the_contract() -> None:
     for section in ("main", "adapter", "monitoring", "dataset", "directory"):
         assert sorted(set(facts[section]) - known) == [], section
     for type_, keys in facts["model"].items():
-        assert type_ in known and sorted(set(keys) - known) == [], type_
+        assert type_ in known
+        assert sorted(set(keys) - known) == [], type_
 
 
 def test_the_checkout_is_found() -> None:
     found = locate({"LORABRIDGE_DIFFUSION_PIPE_HOME": HOME})
-    assert found is not None and len(found.commit) == 40
+    assert found is not None
+    assert len(found.commit) == 40
     if found.commit != COMMIT:
         pytest.skip(f"the checkout is at {found.commit[:7]}; the rows were read at {COMMIT[:7]}")

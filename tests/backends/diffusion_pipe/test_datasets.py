@@ -21,7 +21,15 @@ DIRECTORIES: list[tuple[str, dict[str, Any]]] = [
     ),
     (
         "{images: /a, resolution: [512], bucket: false, masks: /m, captions: {prefix: 'a photo. ', shuffle: true}}",
-        {"path": "/a", "num_repeats": 1, "resolutions": [512], "enable_ar_bucket": False, "mask_path": "/m", "caption_prefix": "a photo. ", "shuffle_tags": True},
+        {
+            "path": "/a",
+            "num_repeats": 1,
+            "resolutions": [512],
+            "enable_ar_bucket": False,
+            "mask_path": "/m",
+            "caption_prefix": "a photo. ",
+            "shuffle_tags": True,
+        },
     ),
 ]
 
@@ -43,7 +51,9 @@ def test_keys_that_must_also_stand_at_the_top(compile_: Any) -> None:
 
 
 def test_trigger_becomes_a_prefix_and_stays_out_of_regularization(compile_: Any) -> None:
-    found = compile_("trigger=ohwx", "datasets=[{images: /a, captions: {prefix: 'x '}}, {images: /b, regularization: true}, {images: /c, trigger: zz}]")
+    found = compile_(
+        "trigger=ohwx", "datasets=[{images: /a, captions: {prefix: 'x '}}, {images: /b, regularization: true}, {images: /c, trigger: zz}]"
+    )
     assert [table.get("caption_prefix") for table in found.dataset["directory"]] == ["ohwx, x ", None, "zz, "]
     assert ("rewritten", "ohwx, x ") in found.notes("trigger")
 
@@ -68,14 +78,21 @@ def test_sizes_of_cosmos_are_a_fixed_list(compile_: Any) -> None:
 
 def test_held_out_data(compile_: Any) -> None:
     found = compile_("evaluate={datasets: [{images: /val, resolution: [256], batch_size: 2}], every: 5 steps, before: false}")
-    assert found.eval["directory"][0]["path"] == "/val" and found.eval["resolutions"] == [256]
+    assert found.eval["directory"][0]["path"] == "/val"
+    assert found.eval["resolutions"] == [256]
     assert found.main["eval_datasets"] == [{"name": "eval", "config": "/work/compiled/eval.toml"}]
-    assert (found.main["eval_every_n_steps"], found.main["eval_before_first_step"], found.main["eval_micro_batch_size_per_gpu"]) == (5, False, 2)
+    assert (found.main["eval_every_n_steps"], found.main["eval_before_first_step"], found.main["eval_micro_batch_size_per_gpu"]) == (
+        5,
+        False,
+        2,
+    )
 
 
 def test_held_out_data_never(compile_: Any) -> None:
     main = compile_("evaluate={datasets: [{images: /val}], every: never}").main
-    assert "eval_every_n_steps" not in main and "eval_every_n_epochs" not in main and main["eval_before_first_step"] is True
+    assert "eval_every_n_steps" not in main
+    assert "eval_every_n_epochs" not in main
+    assert main["eval_before_first_step"] is True
 
 
 def test_more_than_three_sizes_need_a_flag(compile_: Any) -> None:
@@ -103,6 +120,9 @@ REFUSED: list[tuple[str, str, str, str]] = [
     ("wan21", "{videos: /v, video: {frames: [16]}}", "LB307", "datasets[0].video.frames"),
     ("wan21", "{videos: /v, video: {frames: [17], extract: chunk}}", "LB301", "datasets[0].video.extract"),
     ("wan21", "{videos: /v, video: {frames: [17], fps: 24}}", "LB301", "datasets[0].video.fps"),
+    ("wan21", "{videos: /v, video: {frames: [17], stride: 2}}", "LB301", "datasets[0].video.stride"),
+    ("wan21", "{videos: /v, video: {frames: [17], samples: 2}}", "LB301", "datasets[0].video.samples"),
+    ("wan21", "{videos: /v, video: {frames: [17], max_frames: 33}}", "LB301", "datasets[0].video.max_frames"),
     ("wan22-i2v", "{images: /a}", "LB307", "datasets[0].images"),
     ("cosmos", "{images: /a, resolution: [512]}", "LB307", "datasets[0].resolution"),
 ]
@@ -116,3 +136,8 @@ def test_refused(compile_: Any, family: str, yaml: str, code: str, path: str) ->
 
 def test_two_control_folders_are_refused(compile_: Any) -> None:
     assert ("LB301", "datasets[0].control") in compile_("model.variant=edit", "datasets=[{images: /a, control: [/c, /d]}]").codes
+
+
+def test_the_size_of_control_pictures_is_that_of_their_targets(compile_: Any) -> None:
+    found = compile_("model.variant=edit", "datasets=[{images: /a, control: [/c], control_resolution: 512}]")
+    assert ("LB301", "datasets[0].control_resolution") in found.codes

@@ -54,7 +54,8 @@ def test_compiles(tmp_path: Path, family: str, variant: str, option: tuple[str, 
     trees = {item.path: toml.loads(item.text) for item in plan.files}
     main, facts = trees["main.toml"], contract()
     model = main.pop("model")
-    assert model["type"] == TYPES[family] and set(model) <= set(facts["model"][model["type"]])
+    assert model["type"] == TYPES[family]
+    assert set(model) <= set(facts["model"][model["type"]])
     assert set(main.pop("adapter")) <= set(facts["adapter"])
     assert {"type", "lr"} <= set(main.pop("optimizer"))
     assert set(main) <= set(facts["main"])

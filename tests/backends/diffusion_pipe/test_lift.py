@@ -76,14 +76,28 @@ def read() -> Any:
 
 def test_intent() -> None:
     data = read().data
-    assert data["model"]["family"] == "hunyuan-video" and data["model"]["quantize"] == {"transformer": "fp8"}
-    assert data["model"]["paths"] == {"transformer": "/m/t.safetensors", "vae": "/m/v.safetensors", "text_encoder": "/m/l", "text_encoder_2": "/m/c"}
+    assert data["model"]["family"] == "hunyuan-video"
+    assert data["model"]["quantize"] == {"transformer": "fp8"}
+    assert data["model"]["paths"] == {
+        "transformer": "/m/t.safetensors",
+        "vae": "/m/v.safetensors",
+        "text_encoder": "/m/l",
+        "text_encoder_2": "/m/c",
+    }
     assert data["train"] == {"gradient_accumulation": 4, "for": "1000 epochs", "batch_size": 1}
-    assert data["optimizer"] == {"max_grad_norm": 0, "betas": [0.9, 0.99], "weight_decay": 0.01, "eps": 1e-8, "type": "adamw_optimi", "lr": 2e-5}
+    assert data["optimizer"] == {
+        "max_grad_norm": 0,
+        "betas": [0.9, 0.99],
+        "weight_decay": 0.01,
+        "eps": 1e-8,
+        "type": "adamw_optimi",
+        "lr": 2e-5,
+    }
     assert data["scheduler"] == {"type": "constant", "warmup": "100 steps"}
     assert data["save"] == {"dtype": "bf16", "every": "2 epochs"}
     assert data["noise"] == {"timestep_sampling": "sigmoid"}
-    assert data["name"] == "hunyuan" and data["output"] == {"dir": "/runs"}
+    assert data["name"] == "hunyuan"
+    assert data["output"] == {"dir": "/runs"}
     assert data["datasets"] == [
         {
             "videos": "/data/clips",
@@ -107,7 +121,8 @@ def test_what_is_left_stays_native() -> None:
 
 def test_origins_name_native_keys() -> None:
     origins = read().origins
-    assert origins["optimizer.lr"] == "main:optimizer.lr" and origins["train.for"] == "main:epochs"
+    assert origins["optimizer.lr"] == "main:optimizer.lr"
+    assert origins["train.for"] == "main:epochs"
 
 
 def test_not_toml_is_a_finding() -> None:
@@ -117,4 +132,6 @@ def test_not_toml_is_a_finding() -> None:
 def test_the_launch_script_tells_the_gpus() -> None:
     script = "deepspeed --include localhost:2,3 train.py --deepspeed --config main.toml --resume_from_checkpoint /runs/x\n"
     data = lift({"main.toml": MAIN, "dataset.toml": DATASET, "launch.sh": script}).data
-    assert data["hardware"] == {"gpus": [2, 3]} and data["cache"]["reuse"] is True and data["train"]["resume_from"] == "/runs/x"
+    assert data["hardware"] == {"gpus": [2, 3]}
+    assert data["cache"]["reuse"] is True
+    assert data["train"]["resume_from"] == "/runs/x"

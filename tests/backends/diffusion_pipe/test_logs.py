@@ -50,12 +50,15 @@ def test_numbers_of_a_step() -> None:
 
 
 def test_epochs() -> None:
-    assert [event.epoch for event in of(events("save_file.log"), "progress")] == [1] * 3 + [2] * 3 + [3] * 3 + [4] * 3 + [5] * 3 + [6] * 3 + [7] * 2
+    assert [event.epoch for event in of(events("save_file.log"), "progress")] == [1] * 3 + [2] * 3 + [3] * 3 + [4] * 3 + [5] * 3 + [
+        6
+    ] * 3 + [7] * 2
 
 
 def test_a_traceback_while_caching_is_a_hang() -> None:
     (error,) = of(events("exception_in_caching_child_hangs.log"), "error")
-    assert error.code == "hang" and "had no images/videos" in str(error.text)
+    assert error.code == "hang"
+    assert "had no images/videos" in str(error.text)
 
 
 def test_a_crash_names_the_exception() -> None:
@@ -81,13 +84,15 @@ def test_skipped_pictures_are_warnings_even_behind_a_bar() -> None:
 
 def test_caching_counts() -> None:
     bars = [event for event in of(events("sdxl_complete.log"), "cache") if event.total]
-    assert bars and all(event.step is not None and event.total is not None and event.step <= event.total for event in bars)
+    assert bars
+    assert all(event.step is not None and event.total is not None and event.step <= event.total for event in bars)
 
 
 def test_a_loss_that_is_not_a_number() -> None:
     line = b"steps: 3 loss: nan iter time (s): 0.100 samples/sec: 10.000\n"
     (found,) = parser("train").feed(line)
-    assert found.loss != found.loss and found.record()["loss"] == "nan"
+    assert found.loss != found.loss
+    assert found.record()["loss"] == "nan"
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in LOGS.glob("*.log")))

@@ -24,7 +24,10 @@ MAIN: list[tuple[list[str], dict[str, Any]]] = [
     (["save.every=2 epochs", "save.state=true"], {"save_every_n_epochs": 2, "checkpoint_every_n_epochs": 2}),
     (["save.every=2 epochs"], {"checkpoint_every_n_epochs": ABSENT}),
     (["save.state=true"], {"checkpoint_every_n_epochs": ABSENT}),
-    (["save.every=9 steps", "save.state=true", "backends={diffusion-pipe: {checkpoint_every_n_minutes: 30}}"], {"checkpoint_every_n_minutes": 30}),
+    (
+        ["save.every=9 steps", "save.state=true", "backends={diffusion-pipe: {checkpoint_every_n_minutes: 30}}"],
+        {"checkpoint_every_n_minutes": 30},
+    ),
     (["save.keep_last=0"], {}),
     (["save.keep_last=unlimited"], {}),
     (["save.dtype=fp32"], {"save_dtype": "float32"}),
@@ -34,6 +37,9 @@ MAIN: list[tuple[list[str], dict[str, Any]]] = [
     (["optimizer.max_grad_norm=off"], {"gradient_clipping": 0.0}),
     (["optimizer.max_grad_norm=null"], {"gradient_clipping": 0.0}),
     ([], {"gradient_clipping": 1.0}),
+    (["train.gradient_accumulation=4"], {"gradient_accumulation_steps": 4}),
+    ([], {"gradient_accumulation_steps": 1}),
+    (["memory.compile=true"], {"compile": True}),
     # schedule
     ([], {"lr_scheduler": "constant", "warmup_steps": ABSENT}),
     (["scheduler.warmup=0"], {"warmup_steps": ABSENT}),
@@ -88,7 +94,8 @@ def test_main(compile_: Any, yaml: list[str], native: dict[str, Any]) -> None:
         if value is ABSENT:
             assert key not in main
         else:
-            assert main[key] == value and type(main[key]) is type(value)
+            assert main[key] == value
+            assert type(main[key]) is type(value)
 
 
 TABLES: list[tuple[str, list[str], dict[str, Any]]] = [
@@ -115,8 +122,16 @@ TABLES: list[tuple[str, list[str], dict[str, Any]]] = [
     ("model", ["model.quantize.transformer=off"], {"transformer_dtype": ABSENT}),
     ("model", ["model.dtype=fp16"], {"dtype": "float16"}),
     ("model", ["noise.timestep_sampling=uniform"], {"timestep_sample_method": "uniform", "shift": ABSENT, "sigmoid_scale": ABSENT}),
-    ("model", ["noise={timestep_sampling: sigmoid, sigmoid_scale: 1.5}"], {"timestep_sample_method": "logit_normal", "sigmoid_scale": 1.5, "shift": ABSENT}),
-    ("model", ["noise={timestep_sampling: shift, shift: 3, sigmoid_scale: 0.5}"], {"timestep_sample_method": "logit_normal", "sigmoid_scale": 0.5, "shift": 3.0}),
+    (
+        "model",
+        ["noise={timestep_sampling: sigmoid, sigmoid_scale: 1.5}"],
+        {"timestep_sample_method": "logit_normal", "sigmoid_scale": 1.5, "shift": ABSENT},
+    ),
+    (
+        "model",
+        ["noise={timestep_sampling: shift, shift: 3, sigmoid_scale: 0.5}"],
+        {"timestep_sample_method": "logit_normal", "sigmoid_scale": 0.5, "shift": 3.0},
+    ),
     ("model", ["noise={timestep_sampling: logit-normal, logit_std: 0.8}"], {"sigmoid_scale": 0.8, "shift": ABSENT}),
     ("model", ["noise={timestep_sampling: logit-normal, logit_mean: -0.5}"], {"sigmoid_scale": ABSENT, "shift": math.exp(-0.5)}),
     ("model", ["noise.timestep_sampling=resolution-shift"], {"flux_shift": True, "shift": ABSENT}),
@@ -130,7 +145,8 @@ def test_tables(compile_: Any, table: str, yaml: list[str], native: dict[str, An
         if value is ABSENT:
             assert key not in found
         else:
-            assert found[key] == value and type(found[key]) is type(value)
+            assert found[key] == value
+            assert type(found[key]) is type(value)
 
 
 FAMILIES: list[tuple[str, list[str], str, Any]] = [
@@ -170,7 +186,7 @@ FAMILIES: list[tuple[str, list[str], str, Any]] = [
 @pytest.mark.parametrize(("family", "yaml", "key", "value"), FAMILIES)
 def test_model_types(compile_: Any, family: str, yaml: list[str], key: str, value: Any) -> None:
     model = compile_(*yaml, family=family).main["model"]
-    assert (model[key] == value if value is not ABSENT else key not in model), model
+    assert model[key] == value if value is not ABSENT else key not in model, model
 
 
 def test_fused_adapters_of_flux_keep_their_weight(compile_: Any) -> None:
@@ -184,6 +200,18 @@ REFUSED: list[tuple[str, list[str], str, str]] = [
     ("", ["adapter.type=loha"], "LB301", "adapter.type"),
     ("", ["adapter.type=dora"], "LB301", "adapter.type"),
     ("", ["adapter.conv_rank=8"], "LB301", "adapter.conv_rank"),
+    ("", ["adapter={conv_rank: 8, conv_alpha: 4}"], "LB301", "adapter.conv_alpha"),
+    ("", ["adapter.module_dropout=0.1"], "LB301", "adapter.module_dropout"),
+    ("", ["optimizer.lora_plus_ratio=16"], "LB301", "optimizer.lora_plus_ratio"),
+    ("", ["scheduler={type: cosine-with-restarts, cycles: 3}"], "LB301", "scheduler.cycles"),
+    ("", ["scheduler={type: polynomial, power: 2}"], "LB301", "scheduler.power"),
+    ("", ["scheduler={type: cosine, args: {gamma: 0.5}}"], "LB301", "scheduler.args"),
+    ("", ["scheduler={type: warmup-stable-decay, decay: 10%}"], "LB301", "scheduler.decay"),
+    ("", ["noise={weighting: mode, mode_scale: 1.5}"], "LB301", "noise.mode_scale"),
+    ("", ["noise.offset=0.1"], "LB301", "noise.offset"),
+    ("", ["memory.low_vram=true"], "LB301", "memory.low_vram"),
+    ("", ["memory.split_attention=true"], "LB301", "memory.split_attention"),
+    ("", ["logging.prefix=x"], "LB301", "logging.prefix"),
     ("", ["adapter={type: lokr, dropout: 0.1}"], "LB301", "adapter.dropout"),
     ("", ["adapter.rank_dropout=0.1"], "LB301", "adapter.rank_dropout"),
     ("", ["adapter.factor=4"], "LB301", "adapter.factor"),
@@ -264,19 +292,25 @@ REFUSED: list[tuple[str, list[str], str, str]] = [
 def test_refused(compile_: Any, family: str, yaml: list[str], code: str, path: str) -> None:
     found = compile_(*yaml, family=family)
     assert (code, path) in found.codes
-    assert not found.texts and not found.plan.stages
+    assert not found.texts
+    assert not found.plan.stages
     assert all(item.fix for item in found.plan.diagnostics if item.severity == "error")
 
 
 def test_a_refusal_can_be_waved_through(compile_: Any) -> None:
     found = compile_("train.seed=42", "scheduler=cosine", "train.for=9 steps", unsupported="warn")
-    assert not found.codes and found.main["lr_scheduler"] == "constant"
-    assert ("refused", "") in found.notes("train.seed") and ("refused", "") in found.notes("scheduler.type")
+    assert not found.codes
+    assert found.main["lr_scheduler"] == "constant"
+    assert ("refused", "") in found.notes("train.seed")
+    assert ("refused", "") in found.notes("scheduler.type")
 
 
 def test_alpha_tells_both_ways_out(compile_: Any) -> None:
     (found,) = [item for item in compile_("adapter.rank=32", "adapter.alpha=16").plan.diagnostics if item.path == "adapter.alpha"]
-    assert "alpha: 32" in found.fix and "0.5 times" in found.fix and "musubi" in found.fix and "2 times as strong" in found.message
+    assert "alpha: 32" in found.fix
+    assert "0.5 times" in found.fix
+    assert "musubi" in found.fix
+    assert "2 times as strong" in found.message
 
 
 def test_the_shift_of_a_mean_is_exact() -> None:

@@ -13,9 +13,12 @@ def test_native_options_reach_their_tables(compile_: Any) -> None:
         " adapter: {exclude_modules: [to_k]}, dataset: {cache_shuffle_num: 4}, directory: {default_mask_file: /w.png},"
         " args: {master_port: 29501, trust_cache: true}}}"
     )
-    assert found.main["x_axis_examples"] is True and found.main["partition_method"] == "uniform"
-    assert found.main["model"]["cache_text_embeddings"] is False and found.main["adapter"]["exclude_modules"] == ["to_k"]
-    assert found.dataset["cache_shuffle_num"] == 4 and found.dataset["directory"][0]["default_mask_file"] == "/w.png"
+    assert found.main["x_axis_examples"] is True
+    assert found.main["partition_method"] == "uniform"
+    assert found.main["model"]["cache_text_embeddings"] is False
+    assert found.main["adapter"]["exclude_modules"] == ["to_k"]
+    assert found.dataset["cache_shuffle_num"] == 4
+    assert found.dataset["directory"][0]["default_mask_file"] == "/w.png"
     assert found.argv[-3:] == ("--master_port", "29501", "--trust_cache")
     assert ("native", "true") in found.notes("backends.diffusion-pipe.x_axis_examples")
 

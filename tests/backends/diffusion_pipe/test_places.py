@@ -11,7 +11,14 @@ from lorabridge.backends.diffusion_pipe import artifacts, locate
 
 
 def checkout(home: Path) -> Path:
-    for name in ("train.py", "utils/dataset.py", "submodules/ComfyUI/x", "submodules/HunyuanVideo/x", "venv/bin/python", "venv/bin/deepspeed"):
+    for name in (
+        "train.py",
+        "utils/dataset.py",
+        "submodules/ComfyUI/x",
+        "submodules/HunyuanVideo/x",
+        "venv/bin/python",
+        "venv/bin/deepspeed",
+    ):
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_text("")
     return home
@@ -29,14 +36,17 @@ def test_the_environment_names_it(tmp_path: Path) -> None:
 
 def test_another_python(tmp_path: Path) -> None:
     found = locate({"LORABRIDGE_DIFFUSION_PIPE_HOME": str(checkout(tmp_path)), "LORABRIDGE_DIFFUSION_PIPE_PYTHON": "/nowhere/python"})
-    assert found is not None and found.python == Path("/nowhere/python") and "no Python" in found.problems[0]
+    assert found is not None
+    assert found.python == Path("/nowhere/python")
+    assert "no Python" in found.problems[0]
 
 
 def test_empty_submodules_are_told(tmp_path: Path) -> None:
     home = checkout(tmp_path)
     (home / "submodules/ComfyUI/x").unlink()
     found = locate({"LORABRIDGE_DIFFUSION_PIPE_HOME": str(home)})
-    assert found is not None and "submodules/ComfyUI" in found.problems[0]
+    assert found is not None
+    assert "submodules/ComfyUI" in found.problems[0]
 
 
 def test_a_wrong_place_is_none(tmp_path: Path) -> None:
@@ -50,19 +60,26 @@ def test_a_detached_head_and_a_worktree(tmp_path: Path) -> None:
     (git / "HEAD").write_text("b" * 40 + "\n")
     (home / ".git").write_text(f"gitdir: {git}\n")
     found = locate({"LORABRIDGE_DIFFUSION_PIPE_HOME": str(home)})
-    assert found is not None and found.commit == "b" * 40
+    assert found is not None
+    assert found.commit == "b" * 40
 
 
 def test_usual_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
     monkeypatch.chdir(checkout(tmp_path / "diffusion-pipe"))
     found = locate({})
-    assert found is not None and found.home == tmp_path / "diffusion-pipe"
+    assert found is not None
+    assert found.home == tmp_path / "diffusion-pipe"
 
 
 def test_artifacts(tmp_path: Path) -> None:
     first, second = tmp_path / "cat" / "20260101_00-00-00", tmp_path / "cat" / "20260102_00-00-00"
-    made = [first / "epoch1/lora.safetensors", second / "step20/adapter_model.safetensors", second / "epoch1/adapter_model.safetensors", second / "step30/x.safetensors"]
+    made = [
+        first / "epoch1/lora.safetensors",
+        second / "step20/adapter_model.safetensors",
+        second / "epoch1/adapter_model.safetensors",
+        second / "step30/x.safetensors",
+    ]
     for age, path in enumerate(made):
         path.parent.mkdir(parents=True)
         path.write_bytes(b"x")

@@ -30,7 +30,11 @@ def configs(draw: st.DrawFn) -> dict[str, Any]:
     data: dict[str, Any] = {
         "lorabridge": 1,
         "name": "run",
-        "model": {"family": "qwen-image", "paths": {"repo": "/models/" + draw(FOLDERS)}, "quantize": {"transformer": draw(st.sampled_from(["off", "fp8", "fp8-e5m2"]))}},
+        "model": {
+            "family": "qwen-image",
+            "paths": {"repo": "/models/" + draw(FOLDERS)},
+            "quantize": {"transformer": draw(st.sampled_from(["off", "fp8", "fp8-e5m2"]))},
+        },
         "datasets": [
             {
                 "images": f"/data/{index}",
@@ -42,20 +46,55 @@ def configs(draw: st.DrawFn) -> dict[str, Any]:
             for index in range(draw(st.integers(1, 3)))
         ],
         "adapter": {"rank": draw(st.integers(1, 128)), "dropout": draw(st.one_of(st.just("off"), NUMBERS))},
-        "train": {"for": f"{count} {'epochs' if epochs else 'steps'}", "batch_size": draw(st.integers(1, 8)), "gradient_accumulation": draw(st.integers(1, 8))},
-        "optimizer": {"type": "adamw", "lr": draw(NUMBERS), "betas": [draw(NUMBERS), draw(NUMBERS)], "weight_decay": draw(st.one_of(st.just(0), NUMBERS)), "max_grad_norm": draw(st.one_of(st.just("off"), NUMBERS))},
+        "train": {
+            "for": f"{count} {'epochs' if epochs else 'steps'}",
+            "batch_size": draw(st.integers(1, 8)),
+            "gradient_accumulation": draw(st.integers(1, 8)),
+        },
+        "optimizer": {
+            "type": "adamw",
+            "lr": draw(NUMBERS),
+            "betas": [draw(NUMBERS), draw(NUMBERS)],
+            "weight_decay": draw(st.one_of(st.just(0), NUMBERS)),
+            "max_grad_norm": draw(st.one_of(st.just("off"), NUMBERS)),
+        },
         "scheduler": {"type": draw(st.sampled_from(["constant", "linear"] if epochs else ["constant"]))},
-        "noise": draw(st.sampled_from([{"timestep_sampling": "uniform"}, {"timestep_sampling": "shift", "shift": 2.5}, {"timestep_sampling": "sigmoid", "sigmoid_scale": 0.7}])),
-        "loss": draw(st.sampled_from([{"type": "mse"}, {"type": "mae"}, {"type": "huber", "delta": 0.25}, {"type": "smooth-l1", "delta": 2.0}])),
-        "memory": {"gradient_checkpointing": draw(st.booleans()), "blocks_to_swap": draw(st.one_of(st.just("off"), st.integers(1, 58))), "compile": draw(st.booleans())},
-        "save": {"every": draw(st.sampled_from(["never", "7 steps", "3 epochs"])), "dtype": draw(st.sampled_from(["bf16", "fp16", "fp32"]))},
+        "noise": draw(
+            st.sampled_from(
+                [
+                    {"timestep_sampling": "uniform"},
+                    {"timestep_sampling": "shift", "shift": 2.5},
+                    {"timestep_sampling": "sigmoid", "sigmoid_scale": 0.7},
+                ]
+            )
+        ),
+        "loss": draw(
+            st.sampled_from([{"type": "mse"}, {"type": "mae"}, {"type": "huber", "delta": 0.25}, {"type": "smooth-l1", "delta": 2.0}])
+        ),
+        "memory": {
+            "gradient_checkpointing": draw(st.booleans()),
+            "blocks_to_swap": draw(st.one_of(st.just("off"), st.integers(1, 58))),
+            "compile": draw(st.booleans()),
+        },
+        "save": {
+            "every": draw(st.sampled_from(["never", "7 steps", "3 epochs"])),
+            "dtype": draw(st.sampled_from(["bf16", "fp16", "fp32"])),
+        },
     }
     return data
 
 
 SAME = (
     *("model.family", "model.paths.repo", "model.quantize.transformer", "adapter.rank", "adapter.dropout"),
-    *("train.for", "train.batch_size", "train.gradient_accumulation", "optimizer.type", "optimizer.lr", "optimizer.betas", "optimizer.weight_decay"),
+    *(
+        "train.for",
+        "train.batch_size",
+        "train.gradient_accumulation",
+        "optimizer.type",
+        "optimizer.lr",
+        "optimizer.betas",
+        "optimizer.weight_decay",
+    ),
     *("optimizer.max_grad_norm", "scheduler.type", "noise.timestep_sampling", "noise.sigmoid_scale", "loss.type", "loss.delta"),
     *("memory.gradient_checkpointing", "memory.blocks_to_swap", "memory.compile", "save.dtype", "name"),
 )
@@ -80,7 +119,8 @@ def test_written_read_and_read_back(data: dict[str, Any]) -> None:
     first = loaded(data)
     plan = compiled(first)
     main = {item.path: toml.loads(item.text) for item in plan.files}["main.toml"]
-    assert main["optimizer"]["lr"] == data["optimizer"]["lr"] and main["optimizer"]["betas"] == data["optimizer"]["betas"]
+    assert main["optimizer"]["lr"] == data["optimizer"]["lr"]
+    assert main["optimizer"]["betas"] == data["optimizer"]["betas"]
     assert main["model"]["diffusers_path"] == data["model"]["paths"]["repo"]
     back = loaded(lift({item.path: item.text for item in plan.files}).data)
     for path in SAME:

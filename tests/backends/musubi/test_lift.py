@@ -7,7 +7,7 @@ import yaml
 from lorabridge.backends import musubi
 from lorabridge.backends.musubi.lift_files import line
 
-from .helpers import loaded
+from .helpers import loaded, plan
 
 TRAIN = """
 [model]
@@ -144,6 +144,13 @@ def test_seed_zero_stays_zero() -> None:
     lifted = musubi.lift({"my.toml": TRAIN + "seed = 0\n"})
     assert lifted.native["seed"] == 0
     assert "seed" not in lifted.data["train"]
+
+
+def test_datasets_of_the_same_folder_stay_apart() -> None:
+    made = plan("datasets: [{images: /a, resolution: [512, 768]}, {images: /a, resolution: [1024]}]")
+    lifted = musubi.lift({file.path: file.text for file in made.files})
+    assert [data["resolution"] for data in lifted.data["datasets"]] == [[512, 768], [1024]]
+    assert not any("cache_dir" in data for data in lifted.data["datasets"])
 
 
 def test_nothing_to_read() -> None:

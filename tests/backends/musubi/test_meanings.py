@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from typing import Any
 
 import pytest
@@ -85,6 +87,7 @@ SPELLED: list[tuple[str, dict[str, Any]]] = [
     ("train: {gradient_accumulation: 4}", {"gradient_accumulation_steps": 4}),
     ("train: {mixed_precision: fp16}\nmodel: {dtype: fp16}", {"mixed_precision": "fp16"}),
     ("train: {mixed_precision: null}", {"mixed_precision": "bf16"}),
+    ("train: {mixed_precision: off}", {"mixed_precision": "no"}),
     ("train: {for: 16 epochs}", {"max_train_epochs": 16, "max_train_steps": ABSENT}),
     ("train: {for: 1600 steps}", {"max_train_steps": 1600, "max_train_epochs": ABSENT}),
     ("train: {for: 1600 samples, batch_size: 2, gradient_accumulation: 4}", {"max_train_steps": 200}),
@@ -162,6 +165,38 @@ def test_several_sizes_are_several_datasets_with_a_cache_each() -> None:
     assert len({table["cache_directory"] for table in found}) == 3
 
 
+def test_a_folder_of_the_users_own_is_split_by_size() -> None:
+    found = tables("datasets: [{images: /a, cache_dir: /c, resolution: [512, 768]}]")
+    assert [table["cache_directory"] for table in found] == ["/c/512x512", "/c/768x768"]
+
+
+def prompts(text: str) -> list[dict[str, Any]]:
+    made = plan(f"trigger: sks\nsample: {{every: 5 steps, {text}}}")
+    assert made.ok, made.diagnostics
+    found: list[dict[str, Any]] = json.loads(next(file.text for file in made.files if file.path == "samples.json"))
+    return found
+
+
+class TestPrompts:
+    def test_all_settings(self) -> None:
+        assert prompts("width: 100, height: 512, seed: 0, steps: 9, guidance: 2, negative: bad, prompts: ['a [trigger] cat']") == [
+            {"prompt": "a sks cat", "width": 96, "height": 512, "seed": 0, "sample_steps": 9, "cfg_scale": 2.0, "negative_prompt": "bad"}
+        ]
+
+    def test_a_prompt_has_its_own(self) -> None:
+        first, second = prompts("seed: 1, prompts: [{prompt: a, seed: 2, width: 64, steps: 3, guidance: 7, negative: x}, b]")
+        assert (first["seed"], first["width"], first["sample_steps"], first["cfg_scale"], first["negative_prompt"]) == (2, 64, 3, 7.0, "x")
+        assert (second["seed"], second["width"], "negative_prompt" in second) == (1, 1024, False)
+
+    @pytest.mark.parametrize(
+        ("written", "left"),
+        [("[trigger] on a beach", "on a beach"), ("a photo of [trigger], smiling", "a photo of, smiling"), ("sks", ""), ("asks sks why", "asks why")],
+    )
+    def test_without_the_trigger(self, written: str, left: str) -> None:
+        found = prompts(f"without_trigger: true, prompts: ['{written}']")
+        assert [entry["prompt"] for entry in found] == [written.replace("[trigger]", "sks"), left]
+
+
 @pytest.mark.parametrize(
     "change",
     ["resolution: [512]", "bucket: false", "upscale: false", "captions: .cap", "images: /other", "control_resolution: 512"],
@@ -196,6 +231,34 @@ def test_caching_arguments(text: str, stage: str, expected: list[str]) -> None:
 def test_nothing_is_added_to_the_caching_scripts_when_nothing_is_said() -> None:
     assert argv(plan(), "cache-latents")[2:] == ["--dataset_config", "{files}/dataset.toml", "--vae", "/m/vae.safetensors"]
     assert argv(plan(), "cache-text")[2:] == ["--dataset_config", "{files}/dataset.toml", "--text_encoder", "/m/te.safetensors"]
+
+
+def test_logit_normal_is_the_same_distribution() -> None:
+    found = train("noise: {timestep_sampling: logit-normal, logit_mean: 0.5, logit_std: 1.5}")
+    shift, scale = found["discrete_flow_shift"], found["sigmoid_scale"]
+    for x in (-2.0, -0.3, 0.0, 1.7):
+        drawn = 1 / (1 + math.exp(-scale * x))
+        shifted = drawn * shift / (1 + (shift - 1) * drawn)  # training/trainer_base.py:604
+        assert shifted == pytest.approx(1 / (1 + math.exp(-(0.5 + 1.5 * x))))
+
+
+def kept(every: int, distance: int, steps: int) -> list[int]:
+    """The step files that are left, by the trainer's rule (utils/train_utils.py:105)."""
+    files: list[int] = []
+    for step in range(every, steps + 1, every):
+        files.append(step)
+        gone = step - distance - 1
+        gone -= gone % every
+        if gone >= 0 and gone in files:
+            files.remove(gone)
+    return files
+
+
+@pytest.mark.parametrize("every", [1, 2, 5, 250])
+@pytest.mark.parametrize("keep", [1, 2, 3, 7])
+def test_keep_last_keeps_that_many(every: int, keep: int) -> None:
+    distance = train(f"save: {{every: {every} steps, keep_last: {keep}}}\ntrain: {{for: 5000 steps}}")["save_last_n_steps"]
+    assert kept(every, distance, every * 20) == [every * number for number in range(21 - keep, 21)]
 
 
 class TestSeed:

@@ -96,5 +96,6 @@ def test_owners_name_real_options_and_fields() -> None:
             assert part in leaves(Config) or part in ("model.training_adapter", "model.merge"), part
 
 
-def test_a_secret_is_refused() -> None:
-    assert codes(plan(native("huggingface_token: x")))[0][0] == "LB205"
+@pytest.mark.parametrize("text", ["huggingface_token: x", "wandb_api_key: ''"])
+def test_a_secret_is_refused(text: str) -> None:
+    assert codes(plan(native(text)))[0][0] == "LB205"

@@ -48,7 +48,7 @@ def test_a_worktree(tmp_path: Path) -> None:
     (worktree / "HEAD").write_text("ref: refs/heads/x\n")
     (worktree / "commondir").write_text("../..\n")
     (common / "packed-refs").write_text(f"{COMMIT} refs/heads/x\n")
-    (home / ".git").write_text(f"gitdir: {worktree}\n")
+    (home / ".git").write_text("gitdir: ../main/.git/worktrees/wt\n")
     found = musubi.locate({"LORABRIDGE_MUSUBI_HOME": str(home)})
     assert found is not None
     assert found.commit == COMMIT
@@ -98,6 +98,8 @@ def test_what_a_run_left(tmp_path: Path) -> None:
     for age, name in enumerate(names):
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (1000 + age, 1000 + age))
+    (tmp_path / "cat-000007").mkdir()
+    (tmp_path / "cat-000001-state.safetensors").touch()
     for age, name in enumerate(states):
         (tmp_path / name).mkdir()
         os.utime(tmp_path / name, (1000 + age, 1000 + age))

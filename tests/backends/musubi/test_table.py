@@ -78,6 +78,31 @@ def test_every_variant_compiles(family: str, variant: str) -> None:
         assert {key for key, option in options_of(script).items() if option.get("required")} <= given
 
 
+@pytest.mark.parametrize(
+    ("family", "variant", "most"),
+    [
+        ("wan21", "t2v-14b", 39),
+        ("wan21", "t2v-1.3b", 29),
+        ("wan22", "t2v-a14b", 39),
+        ("qwen-image", "base", 59),
+        ("z-image", "base", 28),
+        ("flux2", "dev", 29),
+        ("flux2", "klein-base-9b", 16),
+        ("flux2", "klein-base-4b", 13),
+        ("flux1-kontext", "dev", 34),
+        ("hunyuan-video", "t2v", 38),
+        ("hunyuan-video-1.5", "i2v", 51),
+        ("framepack", "f1", 38),
+        ("krea2", "raw", 26),
+        ("ideogram4", "base", 33),
+        ("hidream-o1", "full", None),
+        ("kandinsky5", "pro-t2v-5s-hd", None),
+    ],
+)
+def test_most_blocks_that_can_be_swapped(family: str, variant: str, most: int | None) -> None:
+    assert ARCHS[family, variant].swap == most
+
+
 def test_schedules_and_optimizers_are_said_once() -> None:
     assert len(set(SCHEDULES.values())) == len(SCHEDULES)
     assert len(set(OPTIMIZERS.values())) == len(OPTIMIZERS)

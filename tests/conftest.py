@@ -1,0 +1,47 @@
+"""What many tests need: a small valid config, a way to load text, and findings as short tuples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+from lorabridge.cli.common import preset
+from lorabridge.config.load import Loaded, load
+from lorabridge.diagnostics import Diagnostic
+
+SMALL = """\
+lorabridge: 1
+name: cat-toy
+trigger: ohwx
+model: {family: qwen-image}
+datasets: [{images: pictures}]
+train: {for: 1600 steps}
+"""
+
+LoadText = Callable[..., Loaded]
+
+
+@pytest.fixture
+def small() -> str:
+    """The shortest config that says something."""
+    return SMALL
+
+
+@pytest.fixture
+def load_text(tmp_path: Path) -> LoadText:
+    """Load a text as a file of that content, with the built-in presets and an empty environment."""
+
+    def run(text: str | bytes, *overrides: str, environ: dict[str, str] | None = None) -> Loaded:
+        path = tmp_path / "config.yaml"
+        path.write_bytes(text.encode("utf-8") if isinstance(text, str) else text)
+        return load(path, overrides=overrides, presets=preset, environ=environ or {}, shown="config.yaml")
+
+    return run
+
+
+@pytest.fixture
+def found() -> Callable[[Iterable[Diagnostic]], list[tuple[str, str]]]:
+    """Findings as `(code, path)`, in order."""
+    return lambda items: [(item.code, item.path) for item in items]
