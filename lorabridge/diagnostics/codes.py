@@ -326,6 +326,26 @@ _ROWS = (
         "",
         "",
     ),
+    Code(
+        "LB704",
+        "out of memory",
+        "The trainer ran out of GPU memory.",
+        "The run is not complete; a smaller setting of the same intent may fit.",
+    ),
+    Code(
+        "LB705",
+        "training diverged",
+        "The loss is not a finite number.",
+        "Trainers go on and save a LoRA of NaN; steps after the first one are lost.",
+        refs=("ostris/ai-toolkit#503", "kohya-ss/musubi-tuner#26"),
+    ),
+    Code(
+        "LB706",
+        "the result is no LoRA",
+        "The run left no checkpoint, or one that cannot be read.",
+        "It would fail to load, or load as nothing.",
+        refs=("ostris/ai-toolkit#975",),
+    ),
 )
 
 CODES: dict[str, Code] = {row.code: row for row in _ROWS}

@@ -27,7 +27,7 @@ EXIT: dict[Reason, int] = {
 }
 """The exit code of `lorabridge run`; 6 (stalled) is for the watchdogs."""
 
-_CODES: dict[Reason, str] = {"untrained": "LB703"}
+_CODES: dict[Reason, str] = {"untrained": "LB703", "out of memory": "LB704", "diverged": "LB705", "rejected": "LB706"}
 _FIXES: dict[Reason, str] = {
     "failed": "the log tells more; `lorabridge check --paths` finds what can be known before",
     "untrained": "look for what the trainer skipped in its log; often the data or a finished earlier run",

@@ -7,8 +7,7 @@ import re
 import sys
 from types import SimpleNamespace
 
-import torch
-from make_key_tables import attempt, modules_of, variants
+from make_key_tables import attempt, variants
 
 
 def ai_toolkit(home, tables):
@@ -152,7 +151,7 @@ def sd3(tables, name):
 
 def hidream_o1(tables):
     rows = {"model.t_embedder1.mlp.0": (4096, 256), "model.t_embedder1.mlp.2": (4096, 4096), "model.final_layer2.linear": (3072, 4096)}
-    rows |= {"model.language_model.embed_tokens": (151936, 4096)}
+    rows |= {"model.language_model.embed_tokens": (151936, 4096), "model.x_embedder.proj1": (1024, 3072), "model.x_embedder.proj2": (4096, 1024)}
     sizes = {
         "mlp.down_proj": (4096, 12288), "mlp.gate_proj": (12288, 4096), "mlp.up_proj": (12288, 4096), "self_attn.k_proj": (1024, 4096),
         "self_attn.o_proj": (4096, 4096), "self_attn.q_proj": (4096, 4096), "self_attn.v_proj": (1024, 4096),
@@ -188,5 +187,3 @@ def comfy_name(name):
     """`img_attn_qkv` and `img_mlp.fc1` as ComfyUI has them."""
     return re.sub(r"_attn_(qkv|proj)", r"_attn.\1", name).replace("_mlp.fc1", "_mlp.0").replace("_mlp.fc2", "_mlp.2").replace("modulation.linear", "modulation.lin").replace("_mod.linear", "_mod.lin")
 
-
-__all__ = ["ai_toolkit", "derived", "diffusion_pipe", "modules_of", "torch"]

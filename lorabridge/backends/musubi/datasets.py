@@ -34,7 +34,7 @@ def datasets(low: Lowering, arch: Arch) -> list[str]:
             width, height = side if isinstance(side, tuple) else (side, side)
             _check_side(low, arch, here, data, width, height)
             table = common | {"resolution": [width, height]}
-            table["cache_directory"] = _cache_dir(low, here, index, data, table, len(sides) > 1)
+            table["cache_directory"] = _cache_dir(low, arch, here, index, data, table, len(sides) > 1)
             tables.append(table)
             _sources(low, len(tables) - 1, table, here)
         if len(sides) == 1:
@@ -88,7 +88,7 @@ def _video(low: Lowering, here: str, data: Dataset) -> dict[str, Any]:
         low.problem("LB308", f"{where}.frames", f"frame counts of {odd} are not 4n + 1", "the trainer rounds them down (IV:649)", f"write {near} instead")
     if video.extract not in EXTRACTS:
         low.refuse(f"{where}.extract", video.extract, "it has no such way", f"known there: {', '.join(EXTRACTS)}")
-    table: dict[str, Any] = {"target_frames": list(video.frames), "frame_extraction": video.extract}
+    table: dict[str, Any] = {"target_frames": list(video.frames), "frame_extraction": video.extract if video.extract in EXTRACTS else "head"}
     for name, key in _VIDEO_KEYS.items():
         if video.extract == _USED_BY[name] or low.wrote(f"{where}.{name}"):
             table[key] = getattr(video, name)
@@ -122,7 +122,7 @@ def _check_side(low: Lowering, arch: Arch, here: str, data: Dataset, width: int,
     low.problem("LB307", f"{here}.resolution", f"{width} x {height} is no multiple of {arch.step}", "without buckets the size is used as it is; the run crashes at the first step", f"write `[{near[0]}, {near[1]}]`, or `bucket: true`")
 
 
-def _cache_dir(low: Lowering, here: str, index: int, data: Dataset, table: dict[str, Any], several: bool) -> str:
+def _cache_dir(low: Lowering, arch: Arch, here: str, index: int, data: Dataset, table: dict[str, Any], several: bool) -> str:
     """The user's folder, or one whose name changes with every setting that changes its contents."""
     size = "x".join(map(str, table["resolution"]))
     if data.cache_dir is not None:
@@ -131,7 +131,8 @@ def _cache_dir(low: Lowering, here: str, index: int, data: Dataset, table: dict[
         return folder
     model = low.config.model
     matters = {key: value for key, value in table.items() if key not in ("num_repeats", "batch_size")}
-    facts = [low.family.name, low.variant.name, model.paths.vae, model.paths.text_encoder, model.vae_dtype, model.quantize.text_encoder, matters]
+    scripts = [arch.latents, *arch.latent_flags, arch.text, *arch.text_flags]
+    facts = [scripts, model.paths.vae, model.paths.text_encoder, model.vae_dtype, model.quantize.text_encoder, matters]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
     return f"{low.output}/cache/{index}-{digest}"
 

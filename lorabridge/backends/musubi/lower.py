@@ -72,6 +72,7 @@ def _memory(low: Lowering, arch: Arch) -> None:
     key = {"auto": "sdpa", "flash": "flash_attn"}.get(memory.attention, memory.attention)
     if key == "sage":
         low.refuse("memory.attention", "sage", "SageAttention cannot train (TB:1400)", "write `attention: sdpa`")
+        low.put("train:sdpa", True, "memory.attention")
     elif key == "flash3" and not arch.flash3:
         low.problem("LB307", "memory.attention", f"{family} has no `flash3`", "the first step fails (modules/attention.py:289)", "write `attention: flash` or `sdpa`")
     else:

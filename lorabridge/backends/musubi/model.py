@@ -8,7 +8,6 @@ from lorabridge.backends.paths import is_hub_file, is_hub_id
 from lorabridge.families.resolve import get
 
 NATIVE_DTYPE = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
-_LOCAL = "it reads local files only"
 
 
 def model(low: Lowering, arch: Arch) -> None:
@@ -28,7 +27,8 @@ def model(low: Lowering, arch: Arch) -> None:
 def local_path(low: Lowering, path: str, value: str) -> str:
     """An absolute path; hub ids are refused, since nothing is downloaded for these options."""
     if is_hub_id(value) or is_hub_file(value):
-        low.refuse(path, value, _LOCAL, f"download it and write its path (`./{value}` for a local folder)")
+        fix = f"download it and write its path (`./{value}` for a local folder)"
+        low.problem("LB301", path, f"`{value}` is a name on the hub", "musubi-tuner reads local files only: it would look for a file of that name", fix)
     return low.path(value)
 
 
@@ -137,7 +137,8 @@ def _offload(low: Lowering, which: str) -> None:
     path = "model.experts.offload_inactive"
     if which != "both":
         low.refuse(path, True, "one expert is loaded", "remove it")
-    elif low.config.memory.blocks_to_swap != "off":
+        return
+    if low.config.memory.blocks_to_swap != "off":
         low.problem("LB307", path, "`offload_inactive` and `memory.blocks_to_swap` exclude each other", "the trainer stops with an assertion (wan_train_network.py:84)", "remove one of the two")
     low.put("train:offload_inactive_dit", True, path)
     low.note("exact", path, True, "train:offload_inactive_dit", True)

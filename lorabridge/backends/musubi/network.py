@@ -12,7 +12,7 @@ from lorabridge.backends.musubi.archs import Arch
 def adapter(low: Lowering, arch: Arch) -> None:
     """The network module and its arguments."""
     kind = low.config.adapter.type
-    module = arch.network if kind == "lora" else f"networks.{kind}"
+    module = f"networks.{kind}" if kind in ("loha", "lokr") else arch.network
     if kind == "dora":
         low.refuse("adapter.type", kind, "it has LoRA, LoHa and LoKr", "write `type: lora`")
     elif kind != "lora" and not arch.generic:
@@ -34,8 +34,9 @@ def _network_args(low: Lowering, kind: str) -> list[str]:
     if config.conv_rank != "off":
         if kind != "lora":
             low.refuse("adapter.conv_rank", config.conv_rank, f"its {kind} has linear layers only", "remove it")
-        say("adapter.conv_rank", config.conv_rank, f"conv_dim={config.conv_rank}")
-        say("adapter.conv_alpha", config.conv_alpha, f"conv_alpha={number(config.conv_alpha or float(config.conv_rank))}")
+        else:
+            say("adapter.conv_rank", config.conv_rank, f"conv_dim={config.conv_rank}")
+            say("adapter.conv_alpha", config.conv_alpha, f"conv_alpha={number(config.conv_alpha or float(config.conv_rank))}")
     for key in ("rank_dropout", "module_dropout"):
         value = getattr(config, key)
         if value != "off":
@@ -43,7 +44,8 @@ def _network_args(low: Lowering, kind: str) -> list[str]:
     if config.factor != "auto":
         if kind != "lokr":
             low.refuse("adapter.factor", config.factor, f"`type: {kind}` has no factor", "remove it")
-        say("adapter.factor", config.factor, f"factor={config.factor}")
+        else:
+            say("adapter.factor", config.factor, f"factor={config.factor}")
     if low.config.optimizer.lora_plus_ratio != "off":
         ratio = low.config.optimizer.lora_plus_ratio
         say("optimizer.lora_plus_ratio", ratio, f"loraplus_lr_ratio={number(ratio)}")
@@ -69,6 +71,7 @@ def _targets(low: Lowering, arch: Arch) -> list[str]:
         return []
     if any("=" in name for name in (*targets.include, *targets.exclude)):
         low.refuse("adapter.targets", targets.include + targets.exclude, "an argument cannot hold `=` (TB:1563)", "leave it out of the pattern")
+        return []
     text = f"exclude_patterns={[*patterns, *arch.shared_excludes]!r}"
     for key in ("layers", "include", "exclude"):
         if getattr(targets, key) not in ("auto", []):

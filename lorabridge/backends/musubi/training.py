@@ -133,7 +133,7 @@ def optimizer(low: Lowering) -> None:
     native = optimizer_name(config.type)
     if native is None:
         known = ", ".join(f"`{name}`" for name in OPTIMIZERS)
-        low.refuse("optimizer.type", config.type, "it knows no such optimizer", f"known: {known}; or a full class path such as `torch.optim.Adam`")
+        low.problem("LB301", "optimizer.type", f"musubi-tuner knows no optimizer `{config.type}`", "it stops after the model is loaded (TB:236)", f"known: {known}; or a full class path such as `torch.optim.Adam`")
         native = config.type
     low.put("train:optimizer_type", native, "optimizer.type")
     package = "." in native and not native.startswith(_BUNDLED)
@@ -185,11 +185,11 @@ def _adafactor(low: Lowering, values: dict[str, Any]) -> None:
 
 def key_values(low: Lowering, path: str, values: dict[str, Any]) -> list[str]:
     """`key=value` texts as the trainer splits and evaluates them (TB:171)."""
-    found = [f"{key}={value!r}" for key, value in values.items()]
-    for key, text in zip(values, found, strict=True):
+    found = {key: f"{key}={value!r}" for key, value in values.items()}
+    for key, text in found.items():
         if text.count("=") > 1:
             low.refuse(f"{path}.{key}", values[key], "an argument cannot hold a second `=` (TB:171)", "use another value")
-    return found
+    return [text for text in found.values() if text.count("=") == 1]
 
 
 def scheduler(low: Lowering) -> None:

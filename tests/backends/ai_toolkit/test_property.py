@@ -71,10 +71,10 @@ CONFIG = st.fixed_dictionaries(
 
 
 @given(data=CONFIG)
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_reads_as_meant_and_reads_back(data: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
-    path.write_text(json.dumps(data), encoding="utf-8")
+    path.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
     loaded = load(path, environ={})
     plan = compile_config(loaded, "ai-toolkit", Site(root="/data"))
     assert plan.ok, [(item.code, item.path, item.message) for item in plan.diagnostics if item.severity == "error"]
@@ -88,7 +88,7 @@ def test_reads_as_meant_and_reads_back(data: dict[str, Any], tmp_path: Path) -> 
     again = tmp_path / "again.yaml"
     lifted = lift({"job.yaml": text})
     assert not lifted.native
-    again.write_text(json.dumps(lifted.data), encoding="utf-8")
+    again.write_text(json.dumps(lifted.data, ensure_ascii=False), encoding="utf-8")
     one, two = intent(loaded), intent(load(again, environ={}))
     for key in ("output", "cache", "hardware"):
         one.pop(key), two.pop(key)

@@ -10,6 +10,7 @@ import yaml
 
 from lorabridge.backends import musubi
 from lorabridge.backends.base import Plan
+from lorabridge.backends.musubi.archs import ARCHS
 from lorabridge.config.load import load
 from lorabridge.plan.compile import compile_config
 
@@ -67,6 +68,29 @@ def test_way_back_compiles_to_the_same_files(case: str) -> None:
     assert again.ok, again.diagnostics
     plain = {name: without_comments(text) for name, text in sources(made).items()}
     assert {name: without_comments(text) for name, text in sources(again).items()} == plain
+
+
+@pytest.mark.parametrize(("family", "variant"), ARCHS, ids=[f"{family}:{variant}" for family, variant in ARCHS])
+def test_way_back_of_every_variant(family: str, variant: str) -> None:
+    arch = ARCHS[family, variant]
+    paths = {name: f"/m/{name}.safetensors" for name in [*arch.keys, *(["transformer_high_noise"] if family == "wan22" else [])]}
+    data = {"videos": "/v", "video": {"frames": [5]}} if arch.video else {"images": "/a"}
+    tree = {
+        "lorabridge": 1,
+        "name": "x",
+        "model": {"family": family, "variant": variant, "paths": paths},
+        "datasets": [data],
+        "adapter": {"targets": {"layers": "attention", "exclude": ["0."]}},
+        "train": {"for": "10 steps", "seed": 1},
+    }
+    made = compile_config(loaded(tree), "musubi", SITE)
+    lifted = musubi.lift(sources(made))
+    assert not lifted.native
+    assert lifted.data["model"]["family"] == family
+    again = compile_config(loaded(lifted.data), "musubi", SITE)
+    assert sources(again).keys() == sources(made).keys()
+    for name, text in sources(made).items():
+        assert without_comments(sources(again)[name]) == without_comments(text)
 
 
 def without_comments(text: str) -> list[str]:

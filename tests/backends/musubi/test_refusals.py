@@ -129,6 +129,33 @@ def test_unsupported_as_a_warning_leaves_the_rest() -> None:
     assert found["max_train_steps"] == 100
 
 
+@pytest.mark.parametrize(
+    ("text", "key", "expected"),
+    [
+        ("memory: {attention: sage}", "sdpa", True),
+        ("adapter: {type: dora}", "network_module", "networks.lora_zimage"),
+        ("adapter: {factor: 4}", "network_args", None),
+        ("adapter: {targets: {include: ['a=b']}}", "network_args", None),
+        ("adapter: {type: loha, conv_rank: 4}", "network_args", None),
+        ("optimizer: {args: {a: 'b=c', d: 1}}", "optimizer_args", ["d=1"]),
+        ("noise: {timestep_sampling: weighted}", "timestep_sampling", "shift"),
+        ("noise: {weighting: bell-shaped}", "weighting_scheme", "none"),
+        ("model: {quantize: {transformer: nf4}}", "fp8_base", None),
+    ],
+)
+def test_going_on_without_it_writes_nothing_that_crashes(text: str, key: str, expected: object) -> None:
+    from lorabridge.backends.base import Site
+
+    assert train(text, site=Site(root="/p", unsupported="warn")).get(key) == expected
+
+
+@pytest.mark.parametrize("text", ["optimizer: {type: lion9}", "model: {paths: {vae: org/vae}}", "memory: {blocks_to_swap: 29}"])
+def test_what_is_sure_to_fail_is_an_error_in_any_case(text: str) -> None:
+    from lorabridge.backends.base import Site
+
+    assert not plan(text, site=Site(root="/p", unsupported="warn")).ok
+
+
 def test_experts_of_one_expert_models_are_refused() -> None:
     assert ("LB506", "model.experts") in codes(plan("model: {experts: both}", base=WAN))
 

@@ -1,0 +1,167 @@
+"""What 0, "", [], null and absence become: for every field, exactly what its declaration says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from conftest import LoadText
+from whole import KEYS, LEAVES, Pairs, edited, spots, whole, write
+
+from lorabridge.config.fields import FieldRow
+from lorabridge.config.load import Loaded
+from lorabridge.config.meanings import WORDS, Meaning
+from lorabridge.config.paths import show
+from lorabridge.diagnostics import Diagnostic
+from lorabridge.families.resolve import get
+
+WHOLE = whole()
+SPOTS = spots(WHOLE)
+RAW: dict[str, tuple[Any, ...]] = {"zero": (0, 0.0), "empty": ("", []), "null": (None,)}
+CASES = [
+    pytest.param(path, slot, raw, id=f"{path}-{slot}-{raw!r}")
+    for path, row in KEYS.items()
+    if row.meanings is not None
+    for slot, raws in RAW.items()
+    if getattr(row.meanings, slot) is not None
+    for raw in raws
+]
+
+
+def _here(loaded: Loaded, path: str) -> list[Diagnostic]:
+    return [item for item in loaded.diagnostics if item.path == path and item.severity == "error" and item.code < "LB202"]
+
+
+def _default(row: FieldRow) -> Any:
+    return None if row.info.is_required() else row.info.get_default(call_default_factory=True, validated_data={})
+
+
+@pytest.mark.parametrize(("path", "slot", "raw"), CASES)
+def test_every_declared_meaning(path: str, slot: str, raw: Any, load_text: LoadText) -> None:
+    row = KEYS[path]
+    meaning: Meaning = getattr(row.meanings, slot)
+    spot = SPOTS[path]
+    written = write(edited(WHOLE, spot, lambda key, value: [(key, raw)]))
+    loaded = load_text(written.text)
+    place = written.values[spot][0]
+    here = _here(loaded, show(spot))
+    readings = [(item.raw, item.meaning) for item in loaded.readings if item.path == spot]
+    if meaning.kind == "invalid":
+        assert [(item.code, (item.span.line, item.span.column)) for item in here if item.span] == [("LB201", place)]
+        assert here[0].why == meaning.note
+        assert not loaded.ok
+    elif meaning.kind in ("number", "value"):
+        assert not here
+        assert not readings
+        if loaded.config is not None:
+            assert get(loaded.config, show(spot)) == (raw if row.kind else [])
+    else:
+        assert not here, here
+        assert readings == [(raw, meaning)]
+        assert loaded.config is not None
+        value = get(loaded.config, show(spot))
+        if meaning.kind in row.words:
+            assert value == meaning.kind
+        else:
+            assert value == _default(row)
+
+
+@pytest.mark.parametrize("path", [path for path, row in LEAVES.items() if row.meanings is not None and row.meanings.zero is None])
+def test_a_zero_without_a_meaning_is_judged_by_the_kind(path: str, load_text: LoadText) -> None:
+    spot = SPOTS[path]
+    loaded = load_text(write(edited(WHOLE, spot, lambda key, value: [(key, 0)])).text)
+    here = _here(loaded, show(spot))
+    assert [item.code for item in here] in (["LB105"], ["LB106"], ["LB107"], ["LB108"]), "a zero must never pass unnoticed"
+
+
+@pytest.mark.parametrize("path", KEYS)
+def test_absence(path: str, load_text: LoadText) -> None:
+    row, spot = KEYS[path], SPOTS[path]
+    loaded = load_text(write(edited(WHOLE, spot, lambda key, value: [])).text)
+    missing = [item for item in loaded.diagnostics if item.code == "LB104" and item.path == show(spot)]
+    if row.info.is_required():
+        assert len(missing) == 1
+        assert f"`{show(spot)}` is missing" in missing[0].message
+        assert row.meanings is not None
+        assert row.meanings.absent.kind == "invalid"
+    else:
+        assert not missing
+        assert loaded.config is not None
+        value = get(loaded.config, show(spot))
+        assert value == _default(row)
+        if row.meanings is not None and row.meanings.absent.kind in row.words and not isinstance(value, bool):
+            assert value == row.meanings.absent.kind
+
+
+@pytest.mark.parametrize("path", LEAVES)
+def test_a_word_that_a_meaning_needs_can_be_written(path: str, load_text: LoadText) -> None:
+    row, spot = LEAVES[path], SPOTS[path]
+    for word in row.words:
+        loaded = load_text(write(edited(WHOLE, spot, lambda key, value, word=word: [(key, word)])).text)
+        assert not _here(loaded, show(spot))
+
+
+def test_no_meaning_is_declared_that_could_not_be_told_apart() -> None:
+    """A raw zero that means a word of the language must have that word, or the field's default."""
+    for path, row in LEAVES.items():
+        assert row.meanings is not None
+        for slot in ("zero", "empty", "null"):
+            meaning = getattr(row.meanings, slot)
+            if meaning is not None and meaning.kind in WORDS and meaning.kind not in row.words:
+                assert not row.info.is_required(), (path, slot)
+                default = _default(row)
+                off = default in (None, "", [], {}, "none", "mse", "WANDB_API_KEY", ".txt")
+                assert meaning.kind not in ("off", "unlimited", "random") or off, (path, slot, meaning, default)
+
+
+REPRESENTATIVE = [
+    ("save.every", 0, "off"),
+    ("save.every", None, "off"),
+    ("save.keep_last", 0, "unlimited"),
+    ("train.seed", 0, "random"),
+    ("train.seed", None, "random"),
+    ("adapter.dropout", 0, "off"),
+    ("adapter.dropout", 0.0, "off"),
+    ("adapter.rank", None, "auto"),
+    ("adapter.alpha", None, None),
+    ("memory.blocks_to_swap", 0, "off"),
+    ("optimizer.max_grad_norm", 0, "off"),
+    ("optimizer.weight_decay", 0, 0.0),
+    ("train.workers", 0, 0),
+    ("sample.seed", 0, 0),
+    ("hardware.gpus", [], []),
+    ("sample.width", 0, "auto"),
+    ("logging.to", "", "auto"),
+    ("cache.latents.to", None, "off"),
+    ("train.ema", 0, None),
+    ("preservation", None, None),
+    ("model.training_adapter", "", None),
+]
+
+
+@pytest.mark.parametrize(("path", "raw", "meant"), REPRESENTATIVE)
+def test_representative_fields(path: str, raw: Any, meant: Any, load_text: LoadText, small: str) -> None:
+    section, _, key = path.rpartition(".")
+    tree: Any = Pairs([(key, raw)])
+    for part in reversed(section.split(".") if section else []):
+        tree = Pairs([(part, tree)])
+    text = small if not section.startswith("train") else small.replace("train: {for: 1600 steps}\n", "")
+    if section.startswith("train"):
+        tree[0][1].append(("for", "1600 steps"))
+    if section == "model":
+        text, tree = small.replace("model: {family: qwen-image}\n", ""), Pairs([("model", Pairs([("family", "qwen-image"), (key, raw)]))])
+    loaded = load_text(text + write(tree).text)
+    assert [item for item in loaded.diagnostics if item.severity == "error"] == []
+    assert get(loaded.config, path) == meant
+    assert type(get(loaded.config, path)) is type(meant)
+
+
+def test_booleans_are_not_zeros(load_text: LoadText, small: str) -> None:
+    loaded = load_text(small + "save: {every: false}\n")
+    assert [(item.code, item.path) for item in loaded.diagnostics] == [("LB105", "save.every")]
+    assert not loaded.readings
+
+
+def test_the_place_of_a_value_in_a_list_is_written_with_its_index(load_text: LoadText, small: str) -> None:
+    loaded = load_text(small.replace("images: pictures", "images: pictures, repeats: 0"))
+    assert [(item.code, item.path) for item in loaded.diagnostics] == [("LB201", "datasets[0].repeats")]
