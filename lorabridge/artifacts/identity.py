@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from lorabridge.artifacts.parts import Precision, encoder_of, precision_of, vae_
 from lorabridge.artifacts.tables import Match, leaders, matches, wanted
 from lorabridge.diagnostics import Diagnostic
 
-Role = Literal["adapter", "transformer", "vae", "text encoder", "image encoder", "checkpoint", "cache", "unknown", "unreadable"]
+Role = Literal["adapter", "transformer", "vae", "text encoder", "image encoder", "checkpoint", "folder", "cache", "unknown", "unreadable"]
 
 
 @dataclass(slots=True)
@@ -141,7 +142,7 @@ def _transformer(tensors: Mapping[str, Tensor], found: Identity) -> bool:
     if not best:
         return False
     if best[0].shapes < 0.5:
-        best = [match for match in fits if match.names >= 0.985 and (match.depth == 1.0 or best[0].depth < 1.0)]
+        best = [match for match in fits if match.names == best[0].names and (match.depth == 1.0 or best[0].depth < 1.0)]
         found.notes.append("the widths are of no published model: tiny, changed, or newer than this table")
     found.role = "transformer"
     _settle(found, best, Origin())
@@ -176,21 +177,25 @@ def _checkpoint(header: Header, found: Identity) -> None:
 
 
 def identify_folder(folder: Path) -> Identity:
-    """A diffusers pipeline, one part of one, or a folder with one file."""
+    """A diffusers pipeline, one part of one, a sharded model, or a folder of files."""
     index = read_json(folder / "model_index.json")
-    if index:
+    if index or any((folder / name).is_dir() for name in ("transformer", "unet")):
         return _pipeline(folder, index)
-    files = sorted(path for path in folder.glob("*.safetensors") if path.is_file())
+    files = sorted(path for path in folder.glob("*.safetensors") if path.is_file())[:200]
     if len(files) == 1:
         return identify(files[0])
-    if files:
-        header = merged(files)
-        found = identify_header(header)
+    if files and all(_SHARD.search(path.name) for path in files):
+        found = identify_header(merged(files))
         found.path = str(folder)
         return found
-    found = Identity(str(folder), "unreadable")
-    found.problems.append(Diagnostic("LB801", f"`{folder.name}` holds no .safetensors file"))
+    found = Identity(str(folder), "folder" if files else "unreadable")
+    found.parts = {path.name: identify(path) for path in files}
+    if not files:
+        found.problems.append(Diagnostic("LB801", f"`{folder.name}` holds no .safetensors file", fix="name the file, or the folder it is in"))
     return found
+
+
+_SHARD = re.compile(r"-\d{5}-of-\d{5}\.safetensors$")
 
 
 def merged(files: list[Path]) -> Header:
@@ -206,6 +211,11 @@ def merged(files: list[Path]) -> Header:
     return whole
 
 
+PIPELINES = {
+    "StableDiffusionXL": "sdxl", "StableDiffusion3": "sd3", "StableDiffusion": "sd15", "FluxKontext": "flux1-kontext", "Flux2": "flux2", "Flux": "flux1",
+    "Wan": "wan21", "Framepack": "framepack", "HunyuanVideo15": "hunyuan-video-1.5", "HunyuanVideo": "hunyuan-video", "HunyuanImage": "hunyuan-image",
+}  # fmt: skip
+"""How the names of diffusers' pipelines begin, for families whose tiny models look alike."""
 _PART_FOLDERS = ("transformer", "transformer_2", "unet", "vae", "text_encoder", "text_encoder_2", "text_encoder_3", "text_encoder_4", "image_encoder", "mllm")
 
 
@@ -221,6 +231,10 @@ def _pipeline(folder: Path, index: Mapping[str, Any]) -> Identity:
     if main is not None:
         found.families, found.variants, found.known, found.precision = main.families, main.variants, main.known, main.precision
         found.naming, found.match, found.notes = main.naming, main.match, list(main.notes)
+    stated = next((family for word, family in PIPELINES.items() if str(index.get("_class_name", "")).startswith(word)), "")
+    if stated in found.families and len(found.families) > 1:
+        found.families, found.variants = (stated,), tuple(item for item in found.variants if item[0] == stated)
+        found.notes = [note for note in found.notes if not note.startswith("names and shapes")]
     distilled = index.get("is_distilled")
     if isinstance(distilled, bool):
         found.notes = [note for note in found.notes if note != _DISTILLED]

@@ -165,7 +165,7 @@ def test_a_failure_names_cause_stage_log_and_way_out(config, backend):
     backend.script = "steps(1, 2); raise RuntimeError('CUDA out of memory. Tried to allocate 2.00 GiB')"
     result = invoke(str(config))
     assert result.return_value == 4
-    assert "error[LB702] `train` failed: RuntimeError: CUDA out of memory" in result.output
+    assert "error[LB704] `train` failed: RuntimeError: CUDA out of memory" in result.output
     assert "logs/train.log" in result.output
     assert "memory.blocks_to_swap" in result.output
 

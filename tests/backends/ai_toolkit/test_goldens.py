@@ -33,7 +33,9 @@ def compiled(case: str) -> Plan:
 def report(plan: Plan) -> str:
     """The lines of the translation report that tell more than "exact"."""
     lines = [f"{item.severity} {item.code} {item.path}: {item.message}" for item in plan.diagnostics]
-    lines += [f"{note.kind} {note.path or note.at}: {note.value or note.native} ({note.text})" for note in plan.notes if note.kind != "exact"]
+    lines += [
+        f"{note.kind} {note.path or note.at}: {note.value or note.native} ({note.text})" for note in plan.notes if note.kind != "exact"
+    ]
     stages = [f"{stage.name}: {' '.join(stage.argv)} {dict(sorted(stage.env.items()))}" for stage in plan.stages]
     return "\n".join(lines + stages) + "\n"
 
@@ -48,25 +50,6 @@ def test_golden(case: str) -> None:
         if os.environ.get("LORABRIDGE_UPDATE_GOLDENS"):
             path.write_text(text, encoding="utf-8", newline="\n")
         assert text == path.read_text(encoding="utf-8"), f"{path} differs"
-
-
-def plain(loaded: Loaded) -> dict[str, Any]:
-    """The resolved intent as flat data, paths of lists included."""
-    assert loaded.config is not None, loaded.diagnostics
-    resolved = resolve(loaded.config, "ai-toolkit")
-    assert not isinstance(resolved, Missing)
-    return dict(flat(resolved.config.model_dump(mode="json", by_alias=True)))
-
-
-def flat(value: Any, prefix: str = "") -> Any:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from flat(inner, f"{prefix}.{key}".lstrip("."))
-    elif isinstance(value, list) and value and isinstance(value[0], dict):
-        for index, inner in enumerate(value):
-            yield from flat(inner, f"{prefix}[{index}]")
-    else:
-        yield prefix, value
 
 
 def read_back(case: str, folder: Path) -> Loaded:

@@ -76,7 +76,20 @@ def test_defaults_of_the_trainer_are_what_a_short_file_means():
 
 
 def test_the_two_words_of_the_bias_change_places():
-    job = {"job": "extension", "config": {"name": "x", "process": [{"type": "ui_trainer", "network": {}, "model": {"name_or_path": "a/b", "arch": "zimage:turbo"}, "train": {"content_or_style": "style", "noise_scheduler": "flowmatch"}}]}}
+    job = {
+        "job": "extension",
+        "config": {
+            "name": "x",
+            "process": [
+                {
+                    "type": "ui_trainer",
+                    "network": {},
+                    "model": {"name_or_path": "a/b", "arch": "zimage:turbo"},
+                    "train": {"content_or_style": "style", "noise_scheduler": "flowmatch"},
+                }
+            ],
+        },
+    }
     data = lift({".job_config.json": json.dumps(job)}).data
     assert data["noise"]["bias"] == "content"
     assert data["model"]["variant"] == "turbo"
@@ -98,4 +111,6 @@ def test_what_is_no_job_is_told():
     assert lift({"x.json": "{"}).diagnostics[0].code == "LB100"
     slider = "config: {name: x, process: [{type: concept_slider}]}\n"
     assert lift({"x.yaml": slider}).diagnostics[0].code == "LB104"
-    assert lift({"x.yaml": "config: {name: x, process: [{type: sd_trainer, model: {arch: nope, name_or_path: x}}]}\n"}).diagnostics[-1].code in ("LB501", "LB302")
+    assert lift({"x.yaml": "config: {name: x, process: [{type: sd_trainer, model: {arch: nope, name_or_path: x}}]}\n"}).diagnostics[
+        -1
+    ].code in ("LB501", "LB302")

@@ -55,7 +55,14 @@ def test_a_folder_that_is_no_checkout_is_told(tmp_path):
 
 def test_artifacts_by_step_with_the_last_one_at_the_end(tmp_path):
     folder = tmp_path / "cat"
-    names = ["cat.safetensors", "cat_000000500.safetensors", "cat_000001000.safetensors", "cat-two.safetensors", "optimizer.pt", "loss_log.db"]
+    names = [
+        "cat.safetensors",
+        "cat_000000500.safetensors",
+        "cat_000001000.safetensors",
+        "cat-two.safetensors",
+        "optimizer.pt",
+        "loss_log.db",
+    ]
     samples = ["samples/17__000000500_1.jpg", "samples/16__000000000_0.jpg", "samples/.thumbs/16__000000000_0.jpg.jpg"]
     for name in names + samples:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -18,9 +18,11 @@ from lorabridge.families.resolve import Missing, resolve
 from lorabridge.plan.compile import compile_config
 
 numbers = st.floats(1e-7, 1.0, allow_nan=False).map(lambda value: float(f"{value:.4g}"))
-words = st.text(st.characters(codec="utf-8", exclude_characters="-$[]", exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=30).map(
-    str.strip
-).filter(lambda text: bool(text.strip()))
+words = (
+    st.text(st.characters(codec="utf-8", exclude_characters="-$[]", exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=30)
+    .map(str.strip)
+    .filter(lambda text: bool(text.strip()))
+)
 every = st.integers(1, 99).map(lambda count: f"{count} steps")
 
 
@@ -49,21 +51,45 @@ CONFIG = st.fixed_dictionaries(
         "train": st.builds(
             lambda steps, extra: {"for": f"{steps} steps", "seed": 5, **extra},
             st.integers(100, 9999),
-            options(batch_size=st.integers(1, 8), gradient_accumulation=st.integers(1, 8), ema=st.sampled_from([0.9, 0.99]), workers=st.integers(0, 8)),
+            options(
+                batch_size=st.integers(1, 8),
+                gradient_accumulation=st.integers(1, 8),
+                ema=st.sampled_from([0.9, 0.99]),
+                workers=st.integers(0, 8),
+            ),
         ),
     },
     optional={
-        "adapter": options(rank=st.integers(1, 256), type=st.sampled_from(["lora", "lokr", "dora"]), dropout=st.sampled_from([0.1, 0.5]), targets=st.sampled_from(["attention", "all"])),
-        "optimizer": options(lr=numbers, weight_decay=numbers, type=st.sampled_from(["adamw", "adamw8bit", "adam"]), max_grad_norm=st.one_of(numbers, st.just("off"))),
+        "adapter": options(
+            rank=st.integers(1, 256),
+            type=st.sampled_from(["lora", "lokr", "dora"]),
+            dropout=st.sampled_from([0.1, 0.5]),
+            targets=st.sampled_from(["attention", "all"]),
+        ),
+        "optimizer": options(
+            lr=numbers,
+            weight_decay=numbers,
+            type=st.sampled_from(["adamw", "adamw8bit", "adam"]),
+            max_grad_norm=st.one_of(numbers, st.just("off")),
+        ),
         "scheduler": st.one_of(
             st.fixed_dictionaries({"type": st.just("constant")}, optional={"warmup": every}),
             st.fixed_dictionaries({"type": st.sampled_from(["linear", "cosine"])}, optional={"min_lr_ratio": st.sampled_from([0.1, 0.25])}),
         ),
-        "noise": options(timestep_sampling=st.sampled_from(["sigmoid", "uniform", "weighted"]), bias=st.sampled_from(["off", "content", "style"])),
+        "noise": options(
+            timestep_sampling=st.sampled_from(["sigmoid", "uniform", "weighted"]), bias=st.sampled_from(["off", "content", "style"])
+        ),
         "memory": options(gradient_checkpointing=st.booleans(), layer_offload=st.sampled_from([0.25, 0.5]), low_vram=st.booleans()),
         "save": options(every=st.one_of(every, st.just("never")), keep_last=st.integers(1, 9), dtype=st.sampled_from(["bf16", "fp32"])),
         "sample": st.fixed_dictionaries(
-            {"every": every, "prompts": st.lists(st.one_of(words, st.fixed_dictionaries({"prompt": words}, optional={"seed": st.integers(0, 99)})), min_size=1, max_size=3)},
+            {
+                "every": every,
+                "prompts": st.lists(
+                    st.one_of(words, st.fixed_dictionaries({"prompt": words}, optional={"seed": st.integers(0, 99)})),
+                    min_size=1,
+                    max_size=3,
+                ),
+            },
             optional={"before": st.booleans(), "negative": words, "seed": st.integers(0, 999)},
         ),
     },

@@ -135,3 +135,14 @@ def test_the_launch_script_tells_the_gpus() -> None:
     assert data["hardware"] == {"gpus": [2, 3]}
     assert data["cache"]["reuse"] is True
     assert data["train"]["resume_from"] == "/runs/x"
+
+
+def test_a_range_of_timesteps() -> None:
+    text = "[model]\ntype = 'wan'\nckpt_path = '/m/Wan2.1'\ndtype = 'bfloat16'\nmin_t = 0.25\nmax_t = 0.9\n"
+    noise = lift({"main.toml": text.replace("max_t = 0.9\n", "max_t = 0.8\n")}).data["noise"]
+    assert (noise["min_timestep"], noise["max_timestep"]) == (250, 800)
+
+
+def test_a_pattern_of_ones_own_stays_native() -> None:
+    native = lift({"main.toml": MAIN.replace("rank = 32", "rank = 32\nexclude_modules = '.*mod$'")}).native
+    assert native["main:adapter.exclude_modules"] == ".*mod$"

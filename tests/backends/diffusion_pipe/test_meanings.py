@@ -107,6 +107,7 @@ TABLES: list[tuple[str, list[str], dict[str, Any]]] = [
     ("adapter", ["adapter={type: lokr, factor: 4, rank_dropout: 0.2}"], {"type": "lokr", "decompose_factor": 4, "rank_dropout": 0.2}),
     ("adapter", ["adapter={type: lokr, factor: auto}"], {"decompose_factor": ABSENT, "rank_dropout": ABSENT}),
     ("adapter", ["adapter.targets={include: [attn], exclude: [to_k]}"], {"exclude_modules": r"(?!.*(?:attn)).*|.*(?:to_k).*"}),
+    ("adapter", ["adapter.targets={exclude: [attn.to_k]}"], {"exclude_modules": r".*(?:attn\.to_k).*"}),
     ("adapter", ["adapter.init_from=/loras/cat"], {"init_from_existing": "/loras/cat"}),
     ("optimizer", [], {"type": "adamw8bit", "lr": 1e-4, "betas": ABSENT, "eps": ABSENT, "weight_decay": ABSENT}),
     ("optimizer", ["optimizer.weight_decay=0"], {"weight_decay": 0.0}),

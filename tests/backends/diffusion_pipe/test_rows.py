@@ -1,7 +1,7 @@
 """The tables are complete and true to the language."""
 
 from lorabridge.backends.diffusion_pipe import HANDLED, ROWS
-from lorabridge.backends.diffusion_pipe.archs import ARCHS, COMMIT, TYPES, arch_of
+from lorabridge.backends.diffusion_pipe.archs import ARCHS, COMMIT, TYPES, arch_of, double_single
 from lorabridge.backends.diffusion_pipe.contract import contract
 from lorabridge.backends.diffusion_pipe.rows import DATASET_ROWS, MAIN_ROWS
 from lorabridge.config.fields import leaves
@@ -62,3 +62,9 @@ def test_paths_that_a_family_asks_for_are_read() -> None:
             for option in needs_of(FAMILIES[name], variant, "diffusion-pipe") or ():
                 read = {*ARCHS[type_].paths, *({"text_encoder", "byt5"} if ARCHS[type_].comfy else ()), "transformer_high_noise"}
                 assert set(option) <= read, (name, option)
+
+
+def test_the_limit_of_models_with_two_kinds_of_blocks() -> None:
+    """`b // 2 <= double - 2` and `(b - b // 2) * 2 + 1 <= single - 2` (models/flux.py)."""
+    assert (double_single(19, 38), double_single(20, 40)) == (34, 36)
+    assert double_single(40, 20) == 16, "the single blocks are the fewer ones"
