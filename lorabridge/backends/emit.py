@@ -82,7 +82,7 @@ def _toml_value(value: Any, where: str) -> Any:
     import tomlkit
 
     if isinstance(value, str):
-        literal = "'" not in value and "\n" not in value and value.isprintable() and ("/" in value or "\\" in value)
+        literal = "'" not in value and "\n" not in value and value.isprintable() and any(mark in value for mark in '/\\"')
         return tomlkit.string(value, literal=literal)
     if isinstance(value, Inline):
         table = tomlkit.inline_table()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lorabridge.config.paths import split_path
 from lorabridge.config.schema import Config
+from lorabridge.config.schema.data import Dataset
 from lorabridge.diagnostics import Diagnostic, Severity
 
 if TYPE_CHECKING:
@@ -30,10 +31,17 @@ def written(loaded: Loaded, path: str) -> bool:
     return split_path(path) in loaded.places
 
 
+def _datasets(config: Config) -> Iterator[tuple[str, Dataset]]:
+    """Every dataset with its path, the held-out ones too."""
+    held_out = config.evaluate.datasets if config.evaluate else []
+    for name, datasets in (("datasets", config.datasets), ("evaluate.datasets", held_out)):
+        for index, data in enumerate(datasets):
+            yield f"{name}[{index}]", data
+
+
 def _one_source(config: Config, loaded: Loaded) -> Iterator[Finding]:
-    for index, data in enumerate(config.datasets):
+    for here, data in _datasets(config):
         said = [key for key in ("images", "videos", "jsonl") if getattr(data, key) is not None]
-        here = f"datasets[{index}]"
         if not said:
             yield "LB104", here, f"`{here}` names no data", "a dataset is a folder or a list", "add `images:`, `videos:` or `jsonl:`"
         elif len(said) > 1:
@@ -70,11 +78,6 @@ def _one_source(config: Config, loaded: Loaded) -> Iterator[Finding]:
                 "there is no black to weigh",
                 "add `masks:` or remove it",
             )
-
-
-def _data_exists(config: Config, loaded: Loaded) -> Iterator[Finding]:
-    if not config.datasets:
-        yield "LB104", "datasets", "`datasets` is empty", "there is nothing to train on", "add a folder: `- images: data/my-pictures`"
 
 
 def _ranges(config: Config, loaded: Loaded) -> Iterator[Finding]:
@@ -232,7 +235,6 @@ def _conv(config: Config, loaded: Loaded) -> Iterator[Finding]:
 
 
 RULES: dict[Callable[[Config, Any], Iterator[Finding]], Severity] = {
-    _data_exists: "error",
     _one_source: "error",
     _ranges: "error",
     _scheduler: "error",

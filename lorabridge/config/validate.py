@@ -36,6 +36,7 @@ def validate(data: dict[str, Any], places: Places, broken: set[KeyPath]) -> tupl
 _STAND_INS: dict[KeyPath, Any] = {
     ("lorabridge",): 1,
     ("name",): "unnamed",
+    ("datasets",): [],
     ("train",): {"for": "1000000000 steps"},
     ("train", "for"): "1000000000 steps",
     ("model",): {"family": "unknown"},

@@ -13,7 +13,7 @@ from lorabridge.config.schema.data import Dataset
 def datasets(low: Lowering) -> None:
     """The `datasets` list, the batch and the cache folder."""
     entries = [_entry(low, f"datasets[{index}]", data) for index, data in enumerate(low.config.datasets)]
-    low.documents["job"]["datasets"] = entries
+    low.put("job:datasets", entries, "datasets")
     names = {row.at[1:]: row.path.removeprefix("datasets[].") for row in DATASET_ROWS if row.at}
     names |= {"images": "images", "masks": "masks", "trigger": "trigger", "caption_shuffle": "captions.shuffle"}
     for index, entry in enumerate(entries):

@@ -48,7 +48,7 @@ def _section(low: Lowering, model: type[BaseModel], options: Mapping[str, Any], 
 def _inner(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
     """The model of a section that is always there, and whether it is a list of them."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation, False
+        return (None if annotation.__name__ == "Length" else annotation), False  # one of three keys: a whole
     if get_origin(annotation) is list:
         inner = get_args(annotation)[0]
         return (inner, True) if isinstance(inner, type) and issubclass(inner, BaseModel) else (None, False)
@@ -135,9 +135,10 @@ def _finding(low: Lowering, entry: Any) -> None:
 
 def _origin(low: Lowering, place: list[str]) -> str:
     """The intent path of a key of the job, or of the nearest key around it that has one."""
+    head = f"job:{place[0]}."
     while place:
         found = low.sources.get("job:" + ".".join(place))
         if found:
             return found
         place = place[:-1]
-    return "model"
+    return next((path for at, path in low.sources.items() if at.startswith(head) and path), "model")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from lorabridge.backends.engine import Lowering
@@ -30,8 +31,7 @@ def datasets(low: Lowering, arch: Arch) -> list[str]:
         sides = data.resolution or [low.family.resolution]
         if len(sides) > 1:
             low.note("rewritten", f"{here}.resolution", list(sides), "dataset:datasets", len(sides), "a dataset of its own for each size, with its own cache")
-        for side in sides:
-            width, height = side if isinstance(side, tuple) else (side, side)
+        for width, height in _sizes(low, here, sides):
             _check_side(low, arch, here, data, width, height)
             table = common | {"resolution": [width, height]}
             table["cache_directory"] = _cache_dir(low, arch, here, index, data, table, len(sides) > 1)
@@ -44,6 +44,13 @@ def datasets(low: Lowering, arch: Arch) -> list[str]:
     _distinct(low, caches)
     _trigger(low)
     return caches
+
+
+def _sizes(low: Lowering, here: str, sides: Sequence[int | tuple[int, int]]) -> list[tuple[int, int]]:
+    sizes = [side if isinstance(side, tuple) else (side, side) for side in sides]
+    for width, height in sorted({size for size in sizes if sizes.count(size) > 1}):
+        low.problem("LB307", f"{here}.resolution", f"the size {width} x {height} is listed twice", "its two copies would share a cache", "list it once; `repeats` shows pictures more often")
+    return list(dict.fromkeys(sizes))
 
 
 def _table(low: Lowering, arch: Arch, here: str, data: Dataset) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def compile_(tmp_path: Path) -> Compile:
             here[last], _ = parse_value(text, "")
         path = tmp_path / "config.yaml"
         path.write_text(json.dumps(data, indent=1), encoding="utf-8")
-        plan = compile_config(load(path), "diffusion-pipe", Site(**({"root": "/data", "files": "/work/compiled"} | site)))
+        plan = compile_config(load(path), "diffusion-pipe", Site(**({"root": "/data", "files": "/srv/compiled"} | site)))
         return Compiled(plan, {item.path: item.text for item in plan.files})
 
     return run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -80,7 +81,7 @@ def test_held_out_data(compile_: Any) -> None:
     found = compile_("evaluate={datasets: [{images: /val, resolution: [256], batch_size: 2}], every: 5 steps, before: false}")
     assert found.eval["directory"][0]["path"] == "/val"
     assert found.eval["resolutions"] == [256]
-    assert found.main["eval_datasets"] == [{"name": "eval", "config": "/work/compiled/eval.toml"}]
+    assert found.main["eval_datasets"] == [{"name": "eval", "config": "/srv/compiled/eval.toml"}]
     assert (found.main["eval_every_n_steps"], found.main["eval_before_first_step"], found.main["eval_micro_batch_size_per_gpu"]) == (
         5,
         False,
@@ -141,3 +142,9 @@ def test_two_control_folders_are_refused(compile_: Any) -> None:
 def test_the_size_of_control_pictures_is_that_of_their_targets(compile_: Any) -> None:
     found = compile_("model.variant=edit", "datasets=[{images: /a, control: [/c], control_resolution: 512}]")
     assert ("LB301", "datasets[0].control_resolution") in found.codes
+
+
+@pytest.mark.parametrize("prefix", ['"', "it's ", 'a "b" ', """'" """, "back\\slash ", "# no comment, ", "[x] = 1, ", "ümlaut 猫 "])
+def test_any_prefix_survives_the_trainers_reader(compile_: Any, prefix: str) -> None:
+    found = compile_(f"datasets=[{{images: /a, captions: {{prefix: {json.dumps(prefix)}}}}}]")
+    assert found.dataset["directory"][0]["caption_prefix"] == prefix

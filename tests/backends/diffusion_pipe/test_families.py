@@ -41,7 +41,7 @@ def config(family: str, variant: str, option: tuple[str, ...]) -> dict[str, Any]
     return {"lorabridge": 1, "name": "case", "model": model, "datasets": [data], "train": {"for": "2 epochs"}}
 
 
-def compiled(folder: Path, data: dict[str, Any], files: str = "/work/compiled") -> Plan:
+def compiled(folder: Path, data: dict[str, Any], files: str = "/srv/compiled") -> Plan:
     path = folder / "config.yaml"
     path.write_text(json.dumps(data), encoding="utf-8")
     return compile_config(load(path), "diffusion-pipe", Site(root="/data", files=files))

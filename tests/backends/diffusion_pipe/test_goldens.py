@@ -18,7 +18,7 @@ from lorabridge.plan.compile import compile_config
 
 GOLDENS = Path(__file__).parents[2] / "goldens" / "diffusion_pipe"
 CASES = sorted(path.name for path in GOLDENS.iterdir() if path.is_dir())
-SITE = Site(root="/data", files="/work/compiled")
+SITE = Site(root="/data", files="/srv/compiled")
 
 
 def compiled(case: str) -> Plan:

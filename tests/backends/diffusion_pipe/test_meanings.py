@@ -83,7 +83,7 @@ MAIN: list[tuple[list[str], dict[str, Any]]] = [
         {"micro_batch_size_per_gpu": [[512, 4], [1024, 1]]},
     ),
     (["hardware={gpus: [0, 1], pipeline_stages: 2}"], {"pipeline_stages": 2}),
-    ([], {"pipeline_stages": 1, "output_dir": "/data/output/cat", "dataset": "/work/compiled/dataset.toml", "eval_datasets": ABSENT}),
+    ([], {"pipeline_stages": 1, "output_dir": "/data/output/cat", "dataset": "/srv/compiled/dataset.toml", "eval_datasets": ABSENT}),
 ]
 
 

@@ -16,7 +16,7 @@ from lorabridge.config.load import Loaded, finish, load
 from lorabridge.families.resolve import get
 from lorabridge.plan.compile import compile_config
 
-SITE = Site(root="/data", files="/work/compiled")
+SITE = Site(root="/data", files="/srv/compiled")
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=12).filter(str.strip)
 FOLDERS = WORDS.map(lambda word: "m" + word.replace("/", "_").replace("\\", "_") + "m")
 NUMBERS = st.floats(1e-6, 0.99, allow_nan=False).map(lambda value: float(f"{value:.4g}"))

@@ -52,7 +52,7 @@ CONFIG = some(
     datasets=st.lists(
         st.fixed_dictionaries({"images": st.sampled_from(["/data/a", "/data/Größe 雪", "rel/p", "C:\\pics\\x"])},
                               optional={"repeats": st.integers(1, 50).map(float), "batch_size": st.integers(1, 8), "upscale": st.booleans(),
-                                        "resolution": st.lists(st.one_of(st.integers(16, 2048), st.tuples(st.integers(16, 2048), st.integers(16, 2048)).map(list)), min_size=1, max_size=2, unique_by=str)}),
+                                        "resolution": st.lists(st.one_of(st.integers(16, 2048), st.tuples(st.integers(16, 2048), st.integers(16, 2048)).map(list)), min_size=1, max_size=2, unique_by=lambda side: (side, side) if isinstance(side, int) else tuple(side))}),
         min_size=1, max_size=3,
     ),
 )  # fmt: skip

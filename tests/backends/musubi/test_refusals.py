@@ -72,6 +72,7 @@ REFUSED = [
     ("datasets: [{images: /a, bucket: false, upscale: false, resolution: [512]}]", "LB307", "datasets[0].upscale"),
     ("datasets: [{images: /a, bucket: false, resolution: [72]}]", "LB307", "datasets[0].resolution"),
     ("datasets: [{images: /a, cache_dir: /c}, {images: /b, cache_dir: /c/}]", "LB307", "datasets"),
+    ("datasets: [{images: /a, resolution: [512, [512, 512]]}]", "LB307", "datasets[0].resolution"),
     ("model: {guidance: 3}", "LB301", "model.guidance"),
     ("model: {vae_dtype: bf16}", "LB301", "model.vae_dtype"),
     ("model: {dtype: fp32}\ntrain: {mixed_precision: bf16}", "LB301", "model.dtype"),

@@ -1,0 +1,1 @@
+"""Facts about the trainers by commit: options, types, choices and defaults, read from their source without importing it."""
