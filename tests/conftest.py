@@ -29,12 +29,12 @@ def small() -> str:
     return SMALL
 
 
-@pytest.fixture
-def load_text(tmp_path: Path) -> LoadText:
+@pytest.fixture(scope="session")
+def load_text(tmp_path_factory: pytest.TempPathFactory) -> LoadText:
     """Load a text as a file of that content, with the built-in presets and an empty environment."""
+    path = tmp_path_factory.mktemp("load") / "config.yaml"
 
     def run(text: str | bytes, *overrides: str, environ: dict[str, str] | None = None) -> Loaded:
-        path = tmp_path / "config.yaml"
         path.write_bytes(text.encode("utf-8") if isinstance(text, str) else text)
         return load(path, overrides=overrides, presets=preset, environ=environ or {}, shown="config.yaml")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from lorabridge.artifacts.dialects import DIALECTS
 from lorabridge.artifacts.header import Header, read_header
-from lorabridge.artifacts.identity import Identity, merged, stripped, weights
 from lorabridge.artifacts.identity import PREFIXES as BASE_PREFIXES
+from lorabridge.artifacts.identity import Identity, merged, stripped, weights
 from lorabridge.artifacts.modules import Adapter, Module
 from lorabridge.artifacts.tables import Shape, Table, flat, pattern, same
 from lorabridge.diagnostics import Diagnostic
@@ -30,7 +30,7 @@ def base_weights(path: Path) -> tuple[dict[str, Shape], list[Diagnostic]]:
         return {}, header.problems
     for prefix in BASE_PREFIXES:
         inner = stripped(header.tensors, prefix)
-        if len(inner) * 2 > len(header.tensors) or prefix == BASE_PREFIXES[0] and inner:
+        if len(inner) * 2 > len(header.tensors) or (prefix == BASE_PREFIXES[0] and inner):
             return weights(inner), []
     return weights(header.tensors), []
 
@@ -92,11 +92,15 @@ def check_tables(adapter: Adapter, identity: Identity) -> tuple[list[Diagnostic]
     if not modules:
         return [], "adapts text encoders only, which no table lists"
     if identity.match is None:
-        text = f"`{name}`: the module names are of no model known here ({DIALECTS[modules[0].prefix.dialect]}), as in `{modules[0].key[:120]}`"
-        return [Diagnostic("LB817", text, severity="warning", fix="give the base model with `--base` to match it key by key")], "names of no known model"
+        text = (
+            f"`{name}`: the module names are of no model known here ({DIALECTS[modules[0].prefix.dialect]}), as in `{modules[0].key[:120]}`"
+        )
+        return [
+            Diagnostic("LB817", text, severity="warning", fix="give the base model with `--base` to match it key by key")
+        ], "names of no known model"
     table = identity.match.table
     lost = [module for module in modules if not _listed(module, table, identity.known)]
-    told = f"{len(modules) - len(lost):,} of {len(modules):,} modules are in the key table of {table.architecture}"
+    told = f"{len(modules) - len(lost):,} of {len(modules):,} modules are in the key tables of {' and '.join(identity.families)}"
     found = _report(adapter, f"the key table of {table.architecture} ({table.naming} names)", lost, [])
     wrong = [(module, shape) for module in modules if identity.match.shapes >= 0.5 and (shape := _misshapen(module, table)) is not None]
     return found + _report(adapter, f"{table.architecture} {table.name}", [], wrong), told

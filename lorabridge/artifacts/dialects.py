@@ -99,10 +99,7 @@ ENDINGS: tuple[Ending, ...] = (
     Ending(".lora_magnitude_vector.weight", "dora", "magnitude"),
     Ending(".lora_magnitude_vector.default.weight", "dora", "magnitude"),
     *(Ending(f".{role}", "loha", role) for role in ("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "hada_t1", "hada_t2")),
-    *(
-        Ending(f".{role}", "lokr", role)
-        for role in ("lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b", "lokr_t2")
-    ),
+    *(Ending(f".{role}", "lokr", role) for role in ("lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b", "lokr_t2")),
     *(Ending(f".{role}.weight", "glora", role) for role in ("a1", "a2", "b1", "b2")),
     *(Ending(f".{role}", "oft", role) for role in ("oft_blocks", "oft_diag", "oft_R.weight", "rescale")),
     Ending(".diff", "full", "diff"),

@@ -51,8 +51,8 @@ class Tensor(NamedTuple):
     end: int
 
     @property
-    def count(self) -> int:
-        """Elements."""
+    def elements(self) -> int:
+        """How many numbers."""
         return prod(self.shape)
 
 
@@ -127,14 +127,15 @@ def parse(raw: bytes, header: Header) -> Header:
         header.metadata = metadata
     elif metadata is not None:
         header.problems.append(_problem("LB802", "has metadata that is not a map of texts", header))
-    found, wrong = [], []
+    tensors: list[Tensor] = []
+    wrong: dict[str, list[str]] = {}
     for name, entry in document.items():
-        tensor = _tensor(name, entry, 8 + header.length)
-        (found if isinstance(tensor, Tensor) else wrong).append(tensor)
-    for code in ("LB802", "LB804", "LB805"):
-        texts = [text for item in wrong if not isinstance(item, Tensor) for kind, text in (item,) if kind == code]
+        try:
+            tensors.append(_tensor(name, entry, 8 + header.length))
+        except _WrongError as error:
+            wrong.setdefault(error.code, []).append(str(error))
+    for code, texts in wrong.items():
         header.problems += [_problem(code, text, header) for text in _few(texts)]
-    tensors = [tensor for tensor in found if isinstance(tensor, Tensor)]
     tensors.sort(key=lambda tensor: (tensor.start, tensor.end))
     header.tensors = {tensor.name: tensor for tensor in tensors}
     if not wrong:
@@ -183,24 +184,34 @@ def _constant(word: str) -> Any:
     raise ValueError(f"it holds {word}, which is not JSON")
 
 
-def _tensor(name: str, entry: Any, base: int) -> Tensor | tuple[str, str]:
-    """The tensor, or the code and the text of what is wrong with it."""
+class _WrongError(Exception):
+    """What is wrong with one tensor's description, and its code."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+def _tensor(name: str, entry: Any, base: int) -> Tensor:
+    """The tensor that an entry describes. Raises _WrongError."""
     if type(entry) is not dict or len(entry) != 3 or "dtype" not in entry or "shape" not in entry or "data_offsets" not in entry:
-        return "LB802", f"describes `{name[:100]}` with other keys than dtype, shape and data_offsets"
+        raise _WrongError("LB802", f"describes `{name[:100]}` with other keys than dtype, shape and data_offsets")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if type(shape) is not list or type(offsets) is not list or len(offsets) != 2 or type(dtype) is not str:
-        return "LB802", f"describes `{name[:100]}` with values of the wrong type"
+        raise _WrongError("LB802", f"describes `{name[:100]}` with values of the wrong type")
     for number in (*shape, *offsets):
         if type(number) is not int or not 0 <= number < 1 << 63:
-            return "LB802", f"has a size or position of `{name[:100]}` that is no whole number of 0 or more"
+            raise _WrongError("LB802", f"has a size or position of `{name[:100]}` that is no whole number of 0 or more")
     if len(shape) > 32:
-        return "LB802", f"gives `{name[:100]}` {len(shape):,} dimensions"
+        raise _WrongError("LB802", f"gives `{name[:100]}` {len(shape):,} dimensions")
     bits = BITS.get(dtype)
     if bits is None:
-        return "LB805", f"holds `{name[:100]}` in the unknown dtype `{dtype[:40]}`"
+        raise _WrongError("LB805", f"holds `{name[:100]}` in the unknown dtype `{dtype[:40]}`")
     start, end = offsets
     if end < start or (end - start) * 8 != prod(shape) * bits:
-        return "LB804", f"gives `{name[:100]}` {end - start:,} bytes; {dtype} {list(shape)!s:.100} takes {prod(shape) * bits / 8:,.10g}"
+        raise _WrongError(
+            "LB804", f"gives `{name[:100]}` {end - start:,} bytes; {dtype} {list(shape)!s:.100} takes {prod(shape) * bits / 8:,.10g}"
+        )
     return Tensor(name, dtype, tuple(shape), base + start, base + end)
 
 
@@ -215,7 +226,9 @@ def _layout(header: Header, tensors: list[Tensor]) -> Iterator[Diagnostic]:
         if told <= _MOST_TOLD:
             apart = abs(tensor.start - here)
             what = f"overlaps `{last[:100]}` by" if tensor.start < here else f"begins after a hole of {apart:,} bytes, not"
-            yield _problem("LB804", f"has a wrong layout: `{tensor.name[:100]}` {what} {apart if tensor.start < here else 0:,} bytes", header)
+            yield _problem(
+                "LB804", f"has a wrong layout: `{tensor.name[:100]}` {what} {apart if tensor.start < here else 0:,} bytes", header
+            )
         here, last = max(here, tensor.end), tensor.name
     if here > header.size:
         yield _cut(header, f"has {header.size:,} of {here:,} bytes")

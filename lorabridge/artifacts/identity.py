@@ -155,7 +155,9 @@ def _transformer(tensors: Mapping[str, Tensor], found: Identity) -> bool:
 def _has_distilled(variants: tuple[tuple[str, str], ...]) -> bool:
     from lorabridge.families import FAMILIES
 
-    kinds = {variant.distilled for family, name in variants if family in FAMILIES for variant in [FAMILIES[family].variant(name)] if variant}
+    kinds = {
+        variant.distilled for family, name in variants if family in FAMILIES for variant in [FAMILIES[family].variant(name)] if variant
+    }
     return kinds == {True, False}
 
 
@@ -191,7 +193,9 @@ def identify_folder(folder: Path) -> Identity:
     found = Identity(str(folder), "folder" if files else "unreadable")
     found.parts = {path.name: identify(path) for path in files}
     if not files:
-        found.problems.append(Diagnostic("LB801", f"`{folder.name}` holds no .safetensors file", fix="name the file, or the folder it is in"))
+        found.problems.append(
+            Diagnostic("LB801", f"`{folder.name}` holds no .safetensors file", fix="name the file, or the folder it is in")
+        )
     return found
 
 
@@ -216,7 +220,18 @@ PIPELINES = {
     "Wan": "wan21", "Framepack": "framepack", "HunyuanVideo15": "hunyuan-video-1.5", "HunyuanVideo": "hunyuan-video", "HunyuanImage": "hunyuan-image",
 }  # fmt: skip
 """How the names of diffusers' pipelines begin, for families whose tiny models look alike."""
-_PART_FOLDERS = ("transformer", "transformer_2", "unet", "vae", "text_encoder", "text_encoder_2", "text_encoder_3", "text_encoder_4", "image_encoder", "mllm")
+_PART_FOLDERS = (
+    "transformer",
+    "transformer_2",
+    "unet",
+    "vae",
+    "text_encoder",
+    "text_encoder_2",
+    "text_encoder_3",
+    "text_encoder_4",
+    "image_encoder",
+    "mllm",
+)
 
 
 def _pipeline(folder: Path, index: Mapping[str, Any]) -> Identity:

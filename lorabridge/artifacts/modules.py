@@ -85,7 +85,13 @@ class Module:
     def misfit(self) -> str:
         """Why the tensors cannot be multiplied; empty where they can."""
         get = self.tensors.get
-        for one, two in (("down", "up"), ("hada_w1_b", "hada_w1_a"), ("hada_w2_b", "hada_w2_a"), ("lokr_w1_b", "lokr_w1_a"), ("lokr_w2_b", "lokr_w2_a")):
+        for one, two in (
+            ("down", "up"),
+            ("hada_w1_b", "hada_w1_a"),
+            ("hada_w2_b", "hada_w2_a"),
+            ("lokr_w1_b", "lokr_w1_a"),
+            ("lokr_w2_b", "lokr_w2_a"),
+        ):
             down, up = get(one), get(two)
             if down is None or up is None or "mid" in self.tensors or "hada_t1" in self.tensors or "lokr_t2" in self.tensors:
                 continue
@@ -208,7 +214,7 @@ def _stated(module: Module, config: Mapping[str, Any]) -> float | None:
     if not isinstance(alpha, int | float):
         return None
     if config.get(f"{before}use_rslora") is True and rank:
-        return float(alpha) * rank**0.5
+        return float(alpha) * float(rank) ** 0.5
     return float(alpha)
 
 

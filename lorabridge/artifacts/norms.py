@@ -58,7 +58,7 @@ def product_norm(up: NDArray[Any], down: NDArray[Any]) -> float:
     if not np.isfinite(total):
         up, down = up.astype(np.float64), down.astype(np.float64)
         total = float(np.sum((up.T @ up) * (down @ down.T)))
-    return float(np.sqrt(max(total, 0.0))) if total == total else float("nan")
+    return float(np.sqrt(max(total, 0.0))) if np.isfinite(total) else float("nan")
 
 
 def _lora(module: Module, get: Callable[[str], NDArray[Any]]) -> float | None:

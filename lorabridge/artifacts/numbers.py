@@ -57,11 +57,11 @@ def encode(values: Any, dtype: str) -> bytes:
 
     array = np.ascontiguousarray(values)
     if dtype in PLAIN:
-        return array.astype(PLAIN[dtype]).tobytes()
+        return bytes(array.astype(PLAIN[dtype]).tobytes())
     if dtype == "BF16":
-        return _bf16(array.astype(np.float32)).tobytes()
+        return bytes(_bf16(array.astype(np.float32)).tobytes())
     if dtype in _FP8:
-        return _to_fp8(array.astype(np.float32).ravel(), dtype).tobytes()
+        return bytes(_to_fp8(array.astype(np.float32).ravel(), dtype).tobytes())
     raise ValueError(f"elements of {dtype} cannot be written here")
 
 
@@ -77,7 +77,7 @@ def _to_fp8(array: NDArray[np.float32], dtype: str) -> NDArray[np.uint8]:
     """The nearest of the table's values. A midpoint goes to the even code, which is the even mantissa."""
     import numpy as np
 
-    codes = np.arange(128, dtype=np.uint8)
+    codes: NDArray[np.uint8] = np.arange(128, dtype=np.uint8)
     table = fp8_values(dtype)[:128]
     finite = np.isfinite(table)
     values, codes = table[finite].astype(np.float64), codes[finite]
@@ -120,7 +120,19 @@ def _fp8_value(code: int, dtype: str) -> float:
     return float(sign * (fraction * 2.0 ** (1 - bias) if exponent == 0 else (1 + fraction) * 2.0 ** (exponent - bias)))
 
 
-_SCALARS = {"F16": "<e", "F32": "<f", "F64": "<d", "I8": "<b", "U8": "<B", "I16": "<h", "U16": "<H", "I32": "<i", "U32": "<I", "I64": "<q", "U64": "<Q"}
+_SCALARS = {
+    "F16": "<e",
+    "F32": "<f",
+    "F64": "<d",
+    "I8": "<b",
+    "U8": "<B",
+    "I16": "<h",
+    "U16": "<H",
+    "I32": "<i",
+    "U32": "<I",
+    "I64": "<q",
+    "U64": "<Q",
+}
 
 
 def scalar(raw: bytes, dtype: str) -> float | None:

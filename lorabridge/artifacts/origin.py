@@ -189,7 +189,9 @@ def _list(text: str) -> list[Any] | None:
 
 
 def _pairs(found: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {json.dumps(value) if isinstance(value, dict | list) else value}" for name, value in found.items() if value is not None)
+    return ", ".join(
+        f"{name} {json.dumps(value) if isinstance(value, dict | list) else value}" for name, value in found.items() if value is not None
+    )
 
 
 def _tags(value: str) -> str:

@@ -122,7 +122,11 @@ def _encoder(kind: str, tensors: Tensors, query: Tensor, layers: int) -> Found:
     visual = any(name.startswith(("visual.", "model.visual.", "vision_tower.", "model.vision_tower.")) for name in tensors)
     embedding = next((tensor for name, tensor in tensors.items() if name.endswith(_EMBEDDINGS) and len(tensor.shape) == 2), None)
     vocabulary = embedding.shape[0] if embedding else 0
-    measured = f"{width} wide, {layers} layers" + (f", {vocabulary:,} tokens" if vocabulary else "") + (", with an image encoder" if visual else "")
+    measured = (
+        f"{width} wide, {layers} layers"
+        + (f", {vocabulary:,} tokens" if vocabulary else "")
+        + (", with an image encoder" if visual else "")
+    )
     fits = [
         encoder
         for encoder in ENCODERS

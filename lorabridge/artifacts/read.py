@@ -24,7 +24,7 @@ CHUNK = 2 << 20
 """Bytes read at a time: small enough for the checks to find it in a cache, large enough to hide the calls."""
 
 
-class Short(OSError):
+class CutError(OSError):
     """The file ended before the tensor did: it was cut after its header had been read."""
 
 
@@ -35,12 +35,12 @@ class Reader:
         self._file = open(path, "rb", buffering=0)  # noqa: SIM115  (closed by __exit__)
 
     def into(self, start: int, buffer: memoryview) -> None:
-        """Fill the buffer from a position. Raises Short."""
+        """Fill the buffer from a position. Raises CutError."""
         self._file.seek(start)
         while buffer:
             count = self._file.readinto(buffer)
             if not count:
-                raise Short(f"the file ends at byte {self._file.tell():,}")
+                raise CutError(f"the file ends at byte {self._file.tell():,}")
             buffer = buffer[count:]
 
     def raw(self, tensor: Tensor) -> bytearray:
@@ -55,7 +55,7 @@ class Reader:
 
     def scalar(self, tensor: Tensor) -> float | None:
         """The value of a tensor with one element, without numpy."""
-        return scalar(bytes(self.raw(tensor)), tensor.dtype) if tensor.count == 1 else None
+        return scalar(bytes(self.raw(tensor)), tensor.dtype) if tensor.elements == 1 else None
 
     def __enter__(self) -> Reader:
         return self
@@ -91,7 +91,7 @@ _EXPONENTS: dict[str, tuple[str, int]] = {
 def look(path: Path | str, header: Header, tensors: Sequence[Tensor] | None = None, workers: int | None = None) -> list[Look]:
     """Whether each tensor is finite and whether it is all zero, in one pass; memory is `workers` times CHUNK.
 
-    Raises Short when the file is cut meanwhile, OSError when it cannot be read.
+    Raises CutError when the file is cut meanwhile, OSError when it cannot be read.
     """
     import numpy as np
 
@@ -102,8 +102,8 @@ def look(path: Path | str, header: Header, tensors: Sequence[Tensor] | None = No
     count = max(1, min(workers or os.cpu_count() or 1, 4, len(pieces)))
 
     def work(first: int) -> None:
-        buffer = np.empty(CHUNK, np.uint8)
-        memory = memoryview(buffer)
+        memory = memoryview(bytearray(CHUNK))
+        buffer = np.frombuffer(memory, np.uint8)
         with Reader(path) as reader:
             for piece in pieces[first::count]:
                 reader.into(piece.start, memory[: piece.end - piece.start])

@@ -39,7 +39,9 @@ def group_of(module: Module, families: tuple[str, ...]) -> Group:
         return "text encoder"
     name = "_" + flat(module.name) + "_"
     attention, feed_forward = words(families)
-    best = {group: max((len(word) for word in found if word in name), default=0) for group, found in (("a", attention), ("f", feed_forward))}
+    best = {
+        group: max((len(word) for word in found if word in name), default=0) for group, found in (("a", attention), ("f", feed_forward))
+    }
     if best["a"] or best["f"]:
         return "attention" if best["a"] >= best["f"] else "feed-forward"
     if attention or feed_forward:

@@ -14,7 +14,8 @@ from lorabridge.artifacts.modules import Adapter, Module, assemble, peft_config
 from lorabridge.artifacts.numbers import FRIENDLY
 from lorabridge.artifacts.origin import Origin, epoch_in_name, origin_of, step_in_name
 from lorabridge.artifacts.parts import precision_of
-from lorabridge.artifacts.targets import group_of
+from lorabridge.artifacts.tables import flat
+from lorabridge.artifacts.targets import group_of, words
 from lorabridge.diagnostics import Diagnostic
 
 
@@ -57,8 +58,11 @@ def verify(path: Path, expected: Expectation | None = None, base: Path | None = 
         result.checked.append("rank, alpha, dtype and targets as the config says")
     result.diagnostics += _step(path, result.origin, expected)
     if numbers:
-        result.diagnostics += _numbers(path, adapter)
-        result.checked.append("every number finite, every module trained")
+        from lorabridge.artifacts.elements import check_numbers
+
+        found, text = check_numbers(path, adapter, identity.families)
+        result.diagnostics += found
+        result.checked.append(text)
     return result
 
 
@@ -93,15 +97,27 @@ def _structure(adapter: Adapter) -> Iterator[Diagnostic]:
         yield Diagnostic("LB818", f"`{name}` mixes key dialects: {counts}", fix="`lorabridge checkpoint convert` writes one dialect")
     styles = {style for module in adapter.modules.values() for style in module.styles}
     if len(dialects) == 1 and len(styles) > 1:
-        yield Diagnostic("LB818", f"`{name}` mixes the spellings {' and '.join(sorted(styles))}", fix="`lorabridge checkpoint convert` writes one")
-    dots = [module.key for module in adapter.modules.values() if module.prefix.flat == ("." in module.name)]
-    if dots and any(module.name.count("_") > 1 or module.prefix.flat for module in adapter.modules.values()):
-        wrong = "dots, where the prefix belongs to names without" if adapter.modules[dots[0]].prefix.flat else "underscores, where the prefix belongs to dotted names"
-        if adapter.modules[dots[0]].prefix.flat or len(dots) == len(adapter.modules):
-            yield Diagnostic("LB818", f"`{name}`: {some(dots, 1)} has {wrong}", fix="`lorabridge checkpoint convert` writes names that loaders find")
+        yield Diagnostic(
+            "LB818", f"`{name}` mixes the spellings {' and '.join(sorted(styles))}", fix="`lorabridge checkpoint convert` writes one"
+        )
+    misspelt = [module.key for module in adapter.modules.values() if _misspelt(module)]
+    if misspelt:
+        text = f"`{name}`: the prefix and the name of {some(misspelt, 1)} belong to different dialects: loaders look for {_right(adapter.modules[misspelt[0]])}"
+        yield Diagnostic("LB818", text, fix="`lorabridge checkpoint convert` writes names that loaders find")
     if adapter.strangers:
         text = f"`{name}` holds {len(adapter.strangers):,} tensors of no adapter: {some(adapter.strangers)}"
         yield Diagnostic("LB817", text, severity="warning", fix="loaders pass them over; check what wrote the file")
+
+
+def _misspelt(module: Module) -> bool:
+    """A flat prefix before a dotted name, or the other way round."""
+    if module.prefix.flat:
+        return "." in module.name
+    return bool(module.prefix.text) and "." not in module.name and module.name.count("_") > 2
+
+
+def _right(module: Module) -> str:
+    return f"`{module.prefix.text}{flat(module.name)}`" if module.prefix.flat else f"dots after `{module.prefix.text}`"
 
 
 def _loadable(result: Verification, base: Path | None) -> None:
@@ -118,7 +134,11 @@ def _loadable(result: Verification, base: Path | None) -> None:
 def _size(adapter: Adapter, expected: Expectation) -> Iterator[Diagnostic]:
     """Rank, alpha and dtype of every module."""
     name = Path(adapter.header.path).name
-    ranks = [(module, want) for module in _main(adapter) if (want := _wanted(module, expected.rank, expected.conv_rank)) and module.rank not in (None, want)]
+    ranks = [
+        (module, want)
+        for module in _main(adapter)
+        if (want := _wanted(module, expected.rank, expected.conv_rank)) and module.rank not in (None, want)
+    ]
     if ranks:
         module, want = ranks[0]
         path = "adapter.conv_rank" if _conv(module) and expected.conv_rank else "adapter.rank"
@@ -129,7 +149,11 @@ def _size(adapter: Adapter, expected: Expectation) -> Iterator[Diagnostic]:
             fix="another file, or another config; `checkpoint inspect` shows the rank of each module",
             path=path,
         )
-    alphas = [(module, want) for module in _main(adapter) if (want := _wanted(module, expected.alpha, expected.conv_alpha)) and not _alpha_is(module, want)]
+    alphas = [
+        (module, want)
+        for module in _main(adapter)
+        if (want := _wanted(module, expected.alpha, expected.conv_alpha)) and not _alpha_is(module, want)
+    ]
     if alphas:
         module, want = alphas[0]
         has = f"alpha {module.alpha:g}" if module.alpha is not None else f"no alpha, which works as {module.rank}"
@@ -144,7 +168,14 @@ def _size(adapter: Adapter, expected: Expectation) -> Iterator[Diagnostic]:
     words = [FRIENDLY.get(dtype, dtype) for dtype in dtypes]
     if expected.dtype and words != [expected.dtype]:
         text = f"`{name}` is saved in {' and '.join(words)}, the config says {expected.dtype}"
-        yield Diagnostic("LB815", text, expected.place("save.dtype"), "warning", fix="`lorabridge checkpoint convert --dtype` changes it", path="save.dtype")
+        yield Diagnostic(
+            "LB815",
+            text,
+            expected.place("save.dtype"),
+            "warning",
+            fix="`lorabridge checkpoint convert --dtype` changes it",
+            path="save.dtype",
+        )
 
 
 def _main(adapter: Adapter) -> list[Module]:
@@ -189,7 +220,13 @@ def _kind(adapter: Adapter, identity: Identity, expected: Expectation) -> Iterat
     else:
         return
     wanted = expected.family + (f" {expected.variants[0]}" if path == "model.variant" else "")
-    yield Diagnostic("LB819", f"`{name}` was trained for {other}, the config says {wanted}", expected.place(path), fix="another file, or another config", path=path)
+    yield Diagnostic(
+        "LB819",
+        f"`{name}` was trained for {other}, the config says {wanted}",
+        expected.place(path),
+        fix="another file, or another config",
+        path=path,
+    )
 
 
 def _targets(adapter: Adapter, identity: Identity, expected: Expectation) -> Iterator[Diagnostic]:
@@ -217,16 +254,12 @@ def _targets(adapter: Adapter, identity: Identity, expected: Expectation) -> Ite
 
 
 def _has(families: tuple[str, ...], group: str) -> bool:
-    from lorabridge.artifacts.targets import words
-
     attention, feed_forward = words(families)
     return bool(attention if group == "attention" else feed_forward)
 
 
 def _step(path: Path, origin: Origin, expected: Expectation | None) -> Iterator[Diagnostic]:
     named, told = step_in_name(path), origin.step
-    if told == 0:
-        yield Diagnostic("LB808", f"`{path.name}` was saved at step 0, says its metadata", severity="warning", fix="train it; this is the start")
     if named is not None and told is not None and abs(named - told) > 1:
         text = f"`{path.name}` is named after step {named:,}, its metadata says {told:,}"
         fix = "an older file was renamed, or a resumed run began to count anew (musubi-tuner does)"
@@ -241,9 +274,3 @@ def _step(path: Path, origin: Origin, expected: Expectation | None) -> Iterator[
     elif final and told < expected.steps - 1:
         text = f"`{path.name}` is the final file, but of step {told:,} of {expected.steps:,}"
         yield Diagnostic("LB816", text, place, fix="look for the reason in the trainer's log; it ended early", path="train.for")
-
-
-def _numbers(path: Path, adapter: Adapter) -> list[Diagnostic]:
-    from lorabridge.artifacts.elements import check_numbers
-
-    return check_numbers(path, adapter)

@@ -48,7 +48,9 @@ def command(
         raise click.BadParameter(f"`{backend}` is not one of {', '.join(backend_names())}", param_hint="--backend")
     loaded = load_config(file, overrides)
     base = Path(root).absolute() if root else Path(file).absolute().parent
-    site = Site(root=base.as_posix(), unsupported=unsupported, seed=seed, source=Path(file).name)
+    folder = Path(out) if out else Path(file).parent / "compiled" / f"{loaded.config.name if loaded.config else 'config'}-{backend}"
+    where = folder.absolute().as_posix() if out or not root else None
+    site = Site(root=base.as_posix(), unsupported=unsupported, seed=seed, source=Path(file).name, files=where)
     plan = compile_config(loaded, backend, site)
     if plan.diagnostics:
         report(plan.diagnostics, style, loaded.texts)
@@ -59,7 +61,6 @@ def command(
         for item in files:
             click.echo(f"# ---- {item.path}\n{item.text}", nl=False)
         return 0
-    folder = Path(out) if out else Path(file).parent / "compiled" / f"{loaded.config.name if loaded.config else 'config'}-{backend}"
     try:
         write_files(folder, files)
     except OSError as error:

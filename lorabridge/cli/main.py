@@ -11,6 +11,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "Check configs; the verdict to trust before you spend money."),
     "compile": ("compile", "Write a trainer's own files, a launch script and a translation report."),
     "run": ("run", "Check, compile, launch and watch a training."),
+    "checkpoint": ("checkpoint", "Look into LoRA files: inspect them, verify them."),
     "init": ("init", "Write a commented config from a preset."),
     "families": ("families", "List the models that can be trained, and with what."),
     "explain": ("explain", "Explain a diagnostic code or a field of the language."),

@@ -42,6 +42,11 @@ class FieldRow:
         return str(extra.get("x-source", "")) if isinstance(extra, dict) else ""
 
     @property
+    def listed(self) -> bool:
+        """Whether the value is a list."""
+        return self.many or any(get_origin(part) is list for part in _parts(self.info.annotation))
+
+    @property
     def words(self) -> tuple[str, ...]:
         return tuple(getattr(self.kind, "words", ()))
 

@@ -120,6 +120,6 @@ def _meaning(row: FieldRow, value: Any) -> Meaning | None:
         return row.meanings.null
     if isinstance(value, int | float) and not isinstance(value, bool) and value == 0:
         return row.meanings.zero
-    if value in ("", [], {}):
-        return row.meanings.empty if row.section is None or value != {} else None
+    if value == "" or (value == [] and row.listed) or (value == {} and row.section is None and row.kind is None and not row.listed):
+        return row.meanings.empty
     return None

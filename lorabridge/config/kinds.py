@@ -126,7 +126,8 @@ class Text(ValueKind):
         return value
 
     def schema(self) -> Json:
-        return {"type": "string"} | ({"pattern": f"^(?:{self.pattern})$"} if self.pattern else {})
+        pattern = f"^(?:{self.pattern})$" if self.pattern else "" if self.blank else r"\S"
+        return {"type": "string"} | ({"pattern": pattern} if pattern else {})
 
 
 @dataclass(frozen=True)
@@ -198,8 +199,9 @@ class Count(ValueKind):
         fail("LB105", f"an amount such as `100 {self.units[0]}` is expected here, found {kind_name(value)}")
 
     def schema(self) -> Json:
-        names = "|".join(["%"] * ("percent" in self.units) + [f"{u.removesuffix('s')}s?" for u in self.units if u != "percent"])
-        amount = {"type": "string", "pattern": rf"^\s*[0-9][0-9_]*(\.[0-9]+)?\s*({names})\s*$"}
+        names = "|".join(f"{unit.removesuffix('s')}s?" for unit in self.units if unit != "percent")
+        forms = [rf"(\.0+)?\s*({names})"] * bool(names) + [r"(\.[0-9]+)?\s*%"] * ("percent" in self.units)
+        amount = {"type": "string", "pattern": rf"^\s*(?=[0-9_.]*[1-9])[0-9][0-9_]*({'|'.join(forms)})\s*$"}
         words = [*self.words, *(["never"] if "off" in self.words else [])]
         return {"anyOf": [amount, {"enum": words}]} if words else amount
 

@@ -63,11 +63,11 @@ class Record:
             if inner is not None and found.default is None:
                 found.default = inner.default
         elif isinstance(default, Unknown):
-            found.default_of = default.name or "?"
+            found.default_of = default.name or "computed"
         elif is_plain(default):
             found.default = jsonable(default)
         else:
-            found.default_of = "?"
+            found.default_of = "computed"
 
     def write(self, table: Table, key: str) -> None:
         """Note that the trainer sets a key itself, for certain."""

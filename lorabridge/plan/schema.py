@@ -47,8 +47,6 @@ def _section(model: type[Section], definitions: dict[str, Json]) -> Json:
 def _field(row: FieldRow, definitions: dict[str, Json]) -> Json:
     accepted = [_value(row, definitions), *_special(row)]
     body = accepted[0] if len(accepted) == 1 else {"anyOf": accepted}
-    if row.key == "backends" and row.section is None:
-        body = {"type": "object", "additionalProperties": {"type": "object"}, "properties": {name: {"type": "object"} for name in BACKENDS}}
     return {"description": description(row), **body}
 
 
@@ -61,10 +59,13 @@ def _value(row: FieldRow, definitions: dict[str, Json]) -> Json:
         item: Json = {"$ref": f"#/definitions/{name}"}
         if row.section.shorthand:
             short = rows_of(row.section)[row.section.shorthand]
-            item = {"anyOf": [item, *_flat(_value(short, definitions))]}
-        return {"type": "array", "items": item} if row.many else item
-    if row.key == "family":
-        return {"anyOf": [{"enum": list(FAMILIES)}, {"type": "string"}]}
+            zero = [special for special in _special(short) if special["const"] == 0]
+            item = {"anyOf": [item, *_flat(_value(short, definitions)), *zero]}
+        return _array(row, item) if row.many else item
+    if row.key == "family" and row.kind is not None:
+        return {"anyOf": [{"enum": list(FAMILIES)}, row.kind.schema()]}
+    if row.key == "backends":
+        return {"type": "object", "additionalProperties": {"type": "object"}, "properties": {name: {"type": "object"} for name in BACKENDS}}
     if row.kind is not None:
         return row.kind.schema()
     return _container(row)
@@ -84,21 +85,21 @@ def _container(row: FieldRow) -> Json:
         if get_origin(part) is list:
             inner = get_args(part)[0]
             kind = next((item for item in getattr(inner, "__metadata__", ()) if isinstance(item, ValueKind)), None)
-            return {"type": "array", "items": kind.schema() if kind else {}}
+            return _array(row, kind.schema() if kind else {})
     return {"type": "object"}
+
+
+def _array(row: FieldRow, item: Json) -> Json:
+    """A list, with at least one item where an empty one means nothing."""
+    says_nothing = row.meanings is not None and row.meanings.empty.kind == "invalid"
+    return {"type": "array", "items": item} | ({"minItems": 1} if says_nothing else {})
 
 
 def _special(row: FieldRow) -> list[Json]:
     """The raw values that have a meaning although the kind alone would refuse them."""
     if row.meanings is None:
         return []
-    pairs = (("zero", 0), ("empty", "" if not _is_list(row) else []), ("null", None))
-    found = [{"const": raw} for name, raw in pairs if _accepted(getattr(row.meanings, name))]
-    return [item for item in found if not (item["const"] == [] and _is_list(row))]
-
-
-def _is_list(row: FieldRow) -> bool:
-    return row.many or "list[" in str(row.info.annotation)
+    return [{"const": raw} for name, raw in (("zero", 0), ("empty", ""), ("null", None)) if _accepted(getattr(row.meanings, name))]
 
 
 def _accepted(meaning: Meaning | None) -> bool:

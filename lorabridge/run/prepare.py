@@ -43,7 +43,7 @@ def prepare(loaded: Loaded, request: Request, environ: Mapping[str, str]) -> Job
 
     `loaded` must be without errors. Raises OSError when the folder cannot be written.
     """
-    resolved = _resolved(loaded)
+    resolved = _resolved(loaded, request.backend)
     if isinstance(resolved, list):
         return resolved
     backend = get_backend(request.backend)
@@ -54,7 +54,7 @@ def prepare(loaded: Loaded, request: Request, environ: Mapping[str, str]) -> Job
     site_seed = secrets.randbelow(2**32 - 1) + 1 if seed == "random" else None
     for folder in islice(fresh(_parent(loaded, resolved.config, request), resolved.config.name, time.time()), 100):
         root, output = loaded.root.absolute().as_posix(), folder.output.as_posix()
-        plan = compile_config(loaded, request.backend, Site(root, output, request.unsupported, site_seed, request.file.name))
+        plan = compile_config(loaded, request.backend, Site(root, output, request.unsupported, site_seed, request.file.name, folder.compiled.as_posix()))
         if not plan.ok:
             return list(plan.diagnostics)
         try:
@@ -68,8 +68,8 @@ def prepare(loaded: Loaded, request: Request, environ: Mapping[str, str]) -> Job
     raise FileExistsError("a hundred runs began in this second")
 
 
-def _resolved(loaded: Loaded) -> Resolved | list[Diagnostic]:
-    resolved = resolve(loaded.config) if loaded.config is not None else None
+def _resolved(loaded: Loaded, trainer: str) -> Resolved | list[Diagnostic]:
+    resolved = resolve(loaded.config, trainer) if loaded.config is not None else None
     return resolved if isinstance(resolved, Resolved) else [item for item in loaded.diagnostics if item.severity == "error"]
 
 

@@ -25,7 +25,7 @@ CASES = [
     for slot, raws in RAW.items()
     if getattr(row.meanings, slot) is not None
     for raw in raws
-    if not (raw == 0.0 and isinstance(raw, float) and getattr(row.kind, "whole", False))
+    if not (raw == 0.0 and isinstance(raw, float) and getattr(row.kind, "whole", False)) and (raw != [] or row.listed)
 ]
 
 

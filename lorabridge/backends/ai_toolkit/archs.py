@@ -26,8 +26,10 @@ class Arch:
     `assistant` (a training adapter), `guidance` (guidance fed while training), `alpha` (alpha is not
     forced to the rank) tell what the loader honours; elsewhere the key is read and dropped in
     silence. `extras` is the repository that completes a single file. `paths` maps further
-    `model.paths` keys to native ones; those in `files` may be one file, others are folders or hub ids. `dynamic` schedulers shift timesteps by the picture's size.
-    `controls` is the number of control pictures. `fixed` keys are always written.
+    `model.paths` keys to native ones; those in `files` may be one file, others are folders or hub
+    ids. `dynamic` schedulers shift timesteps by the picture's size. `controls` is the number of
+    control pictures. `moving` loaders move the weights before each prediction. `fixed` keys are
+    always written.
     """
 
     native: str
@@ -47,6 +49,7 @@ class Arch:
     paths: Mapping[str, str] = field(default_factory=dict)
     files: tuple[str, ...] = ("vae",)
     controls: int = 0
+    moving: bool = False
     fps: int = 16
     ignore: tuple[str, ...] = ()
     fixed: Mapping[str, Any] = field(default_factory=dict)
@@ -69,7 +72,7 @@ _FLUX = Arch(
 )
 _FLUX2 = Arch("flux2", te_qtype="qtype", offload=True, guidance=True, dynamic=True, paths={"vae": "model.vae_path"}, controls=3)
 _KLEIN = replace(_FLUX2, te_qtype="qtype_te", guidance=False)
-_QWEN = Arch("qwen_image", offload=True, backends=True, dynamic=True, extras="Qwen/Qwen-Image")
+_QWEN = Arch("qwen_image", moving=True, offload=True, backends=True, dynamic=True, extras="Qwen/Qwen-Image")
 _ZIMAGE = Arch("zimage", offload=True, backends=True, assistant=True, extras="Tongyi-MAI/Z-Image-Turbo")
 _TE_PATH = {"text_encoder": "model.model_kwargs.text_encoder_path"}
 _MAGE = Arch("mageflow", offload=True, paths={**_TE_PATH, "vae": "model.model_kwargs.vae_path"})

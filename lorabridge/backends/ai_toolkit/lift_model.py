@@ -69,7 +69,7 @@ def _paths(state: Lifting, arch: Arch, found: tuple[str, str]) -> None:
 
 
 def _quantize(state: Lifting, arch: Arch) -> None:
-    words = {native: word for word, native in QTYPES.items()}
+    words = {native: word for word, native in QTYPES.items()} | {"float8": "fp8-scaled", "int8": "int8"}
     on = bool(state.pop("model.quantize", False))
     encoder = bool(state.pop("model.quantize_te", on))
     weights = state.pop("model.qtype", "qfloat8") if on or (encoder and arch.te_qtype == "qtype") else None

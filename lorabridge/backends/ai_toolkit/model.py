@@ -21,6 +21,8 @@ QTYPES = {
     "uint6": "uint6",
 }
 FILES = (".safetensors", ".sft", ".pth", ".pt", ".ckpt", ".bin", ".gguf")
+PRESERVING = {"qfloat8": "float8", "qint8": "int8"}
+"""torchao's formats of the same width, for quanto's."""
 KERNELS = {"flash": "flash", "flash3": "_flash_3", "xformers": "xformers", "sage": "sage"}
 _PATHS = (
     "repo", "checkpoint", "transformer", "transformer_high_noise", "vae", "audio_vae", "text_encoder",
@@ -119,8 +121,8 @@ def _precision(low: Lowering) -> None:
 
 def _quantize(low: Lowering, arch: Arch) -> None:
     asked = low.config.model.quantize
-    weights = _qtype(low, "model.quantize.transformer", asked.transformer, arch.quantize)
-    encoder = _qtype(low, "model.quantize.text_encoder", asked.text_encoder, arch.quantize and arch.te_qtype is not None)
+    weights = _preserved(low, arch, _qtype(low, "model.quantize.transformer", asked.transformer, "qtype" if arch.quantize else None))
+    encoder = _qtype(low, "model.quantize.text_encoder", asked.text_encoder, arch.te_qtype if arch.quantize else None)
     low.put("process:model.quantize", weights is not None, "model.quantize.transformer")
     if weights is not None:
         low.put("process:model.qtype", weights, "model.quantize.transformer")
@@ -138,10 +140,29 @@ def _quantize(low: Lowering, arch: Arch) -> None:
     low.put(f"process:model.{arch.te_qtype}", encoder, "model.quantize.text_encoder")
 
 
-def _qtype(low: Lowering, path: str, word: str, able: bool) -> str | None:
+def _preserved(low: Lowering, arch: Arch, native: str | None) -> str | None:
+    """The format that survives two predictions in one step, where the loader moves the weights before each."""
+    if native is None or not arch.moving or low.config.preservation is None or not native.startswith("q"):
+        return native
+    path, other = "model.quantize.transformer", PRESERVING.get(native)
+    why = f"with `{native}` the second prediction of a step fails on this model: its weights cannot be moved while they are in use"
+    if other is None:
+        low.problem(
+            "LB307",
+            path,
+            f"{TITLE} cannot preserve outputs of {low.family.title} in this format",
+            why,
+            "write `fp8-scaled`, `int8` or `uint4`",
+        )
+    else:
+        low.note("rewritten", path, get(low.config, path), "process:model.qtype", other, why)
+    return other or native
+
+
+def _qtype(low: Lowering, path: str, word: str, key: str | None) -> str | None:
     if word == "off":
         return None
-    if not able:
+    if key is None:
         low.refuse(path, word, f"it does not quantize this part of {low.family.title}: the key would be dropped in silence", "write `off`")
         return None
     native = QTYPES.get(word)
@@ -154,7 +175,7 @@ def _qtype(low: Lowering, path: str, word: str, able: bool) -> str | None:
         )
         return None
     text = "its fp8 weights have scales" if word == "fp8" else ""
-    low.note("rewritten" if text else "exact", path, word, "process:model.qtype", native, text)
+    low.note("rewritten" if text else "exact", path, word, f"process:model.{key}", native, text)
     return native
 
 

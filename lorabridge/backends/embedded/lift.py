@@ -102,7 +102,7 @@ def _read(job: dict[str, Any], written: dict[str, Any]) -> Lifted:
     _rows(work, JOB_ROWS, "", work.rest)
     _adapter(work)
     length = work.amount("train.length", "train.for")
-    _training(work)
+    _training(work, "train.threads" in written)
     _noise(work)
     _datasets(work, tables)
     _results(work, length)
@@ -194,13 +194,14 @@ def _tame(wild: str) -> str | None:
     return text.replace("\0", "*").replace("\1", "?").replace("\2", "[")
 
 
-def _training(work: Lifting) -> None:
+def _training(work: Lifting, said: bool) -> None:
     work.move("train.batch_size", "train.batch_size")
     work.move("train.seed", "train.seed")
     work.move("resume", "train.resume_from")
     work.move("output", "output.dir")
     threads = work.pop("train.threads")
-    work.say("hardware.threads", None if threads == 1 else threads, "train.threads")
+    meant = threads > 1 or (said and work.data.get("hardware", {}).get("device") == "cuda")
+    work.say("hardware.threads", threads if meant else None, "train.threads")
     name = work.pop("optimizer.type")
     work.say("optimizer.type", name, always=True)  # where nothing is written, it is AdamW here
     decay = work.pop("optimizer.weight_decay")

@@ -131,7 +131,9 @@ def _wan(task: str, swap: int = 39) -> Arch:
     picture = "i2v" in task or "flf2v" in task
     clip = picture and not task.endswith("A14B")
     paths: dict[str, str] = {**_VAE, "image_encoder": "clip"} if clip else dict(_VAE)
-    return replace(WAN, flags={"task": task}, latent_flags=("--i2v",) if picture else (), latent_paths=paths, swap=swap, image_to_video=picture)
+    return replace(
+        WAN, flags={"task": task}, latent_flags=("--i2v",) if picture else (), latent_paths=paths, swap=swap, image_to_video=picture
+    )
 
 
 def _flux2(version: str, swap: int, fp8_text: bool = True) -> Arch:
@@ -153,7 +155,14 @@ def _dev() -> Arch:
     return replace(HIDREAM, flags={"model_type": "dev", "task": "t2i"}, text_flags=("--model_type", "dev"))
 
 
-_QWEN_VERSIONS = {"base": "original", "2512": "original", "edit": "edit", "edit-2509": "edit-2509", "edit-2511": "edit-2511", "layered": "layered"}
+_QWEN_VERSIONS = {
+    "base": "original",
+    "2512": "original",
+    "edit": "edit",
+    "edit-2509": "edit-2509",
+    "edit-2511": "edit-2511",
+    "layered": "layered",
+}
 _FLUX2_SWAP = {"klein-base-4b": 13, "klein-4b": 13, "klein-base-9b": 16, "klein-9b": 16, "dev": 29}
 _WAN21_TASKS = {
     "t2v-14b": "t2v-14B",
@@ -199,7 +208,11 @@ ARCHS: dict[tuple[str, str], Arch] = {
     ("hunyuan-video", "t2v"): HV,
     ("hunyuan-video-1.5", "t2v"): HV15,
     ("hunyuan-video-1.5", "i2v"): replace(
-        HV15, flags={"task": "i2v"}, latent_flags=("--i2v",), latent_paths={"vae": "vae", "image_encoder": "image_encoder"}, image_to_video=True
+        HV15,
+        flags={"task": "i2v"},
+        latent_flags=("--i2v",),
+        latent_paths={"vae": "vae", "image_encoder": "image_encoder"},
+        image_to_video=True,
     ),
     ("framepack", "base"): FRAMEPACK,
     ("framepack", "f1"): replace(FRAMEPACK, flags={"f1": True}, latent_flags=("--f1",)),

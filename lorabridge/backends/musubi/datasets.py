@@ -30,7 +30,14 @@ def datasets(low: Lowering, arch: Arch) -> list[str]:
         common = _table(low, arch, here, data)
         sides = data.resolution or [low.family.resolution]
         if len(sides) > 1:
-            low.note("rewritten", f"{here}.resolution", list(sides), "dataset:datasets", len(sides), "a dataset of its own for each size, with its own cache")
+            low.note(
+                "rewritten",
+                f"{here}.resolution",
+                list(sides),
+                "dataset:datasets",
+                len(sides),
+                "a dataset of its own for each size, with its own cache",
+            )
         for width, height in _sizes(low, here, sides):
             _check_side(low, arch, here, data, width, height)
             table = common | {"resolution": [width, height]}
@@ -49,7 +56,13 @@ def datasets(low: Lowering, arch: Arch) -> list[str]:
 def _sizes(low: Lowering, here: str, sides: Sequence[int | tuple[int, int]]) -> list[tuple[int, int]]:
     sizes = [side if isinstance(side, tuple) else (side, side) for side in sides]
     for width, height in sorted({size for size in sizes if sizes.count(size) > 1}):
-        low.problem("LB307", f"{here}.resolution", f"the size {width} x {height} is listed twice", "its two copies would share a cache", "list it once; `repeats` shows pictures more often")
+        low.problem(
+            "LB307",
+            f"{here}.resolution",
+            f"the size {width} x {height} is listed twice",
+            "its two copies would share a cache",
+            "list it once; `repeats` shows pictures more often",
+        )
     return list(dict.fromkeys(sizes))
 
 
@@ -64,16 +77,35 @@ def _table(low: Lowering, arch: Arch, here: str, data: Dataset) -> dict[str, Any
     if data.aspect is not None:
         low.refuse(f"{here}.aspect", "", "it makes its own buckets, in steps of pixels", "remove it")
     if not data.bucket and not data.upscale:
-        low.problem("LB307", f"{here}.upscale", "`upscale: false` does nothing with `bucket: false`", "the trainer keeps small pictures small only inside buckets (IV:286)", "remove one of the two")
+        low.problem(
+            "LB307",
+            f"{here}.upscale",
+            "`upscale: false` does nothing with `bucket: false`",
+            "the trainer keeps small pictures small only inside buckets (IV:286)",
+            "remove one of the two",
+        )
     if data.regularization:
-        low.note("rewritten", f"{here}.regularization", True, "dataset:datasets", "", "an ordinary dataset: its pictures are trained like the others")
+        low.note(
+            "rewritten",
+            f"{here}.regularization",
+            True,
+            "dataset:datasets",
+            "",
+            "an ordinary dataset: its pictures are trained like the others",
+        )
     return table | _control(low, here, data)
 
 
 def _source(low: Lowering, arch: Arch, here: str, data: Dataset) -> dict[str, Any]:
     video = data.videos is not None or (data.jsonl is not None and data.video is not None)
     if video and not arch.video:
-        low.problem("LB307", f"{here}.videos", f"{low.family.title} is trained on pictures", "the trainer stops: unsupported architecture (IV:640)", "name `images:`")
+        low.problem(
+            "LB307",
+            f"{here}.videos",
+            f"{low.family.title} is trained on pictures",
+            "the trainer stops: unsupported architecture (IV:640)",
+            "name `images:`",
+        )
     kind = "video" if video else "image"
     if data.jsonl is not None:
         key, path, value = f"{kind}_jsonl_file", f"{here}.jsonl", data.jsonl
@@ -92,17 +124,32 @@ def _video(low: Lowering, here: str, data: Dataset) -> dict[str, Any]:
     odd = [count for count in video.frames if count % 4 != 1]
     if odd:
         near = ", ".join(str(max(1, (count - 1) // 4 * 4 + 1)) for count in odd)
-        low.problem("LB308", f"{where}.frames", f"frame counts of {odd} are not 4n + 1", "the trainer rounds them down (IV:649)", f"write {near} instead")
+        low.problem(
+            "LB308",
+            f"{where}.frames",
+            f"frame counts of {odd} are not 4n + 1",
+            "the trainer rounds them down (IV:649)",
+            f"write {near} instead",
+        )
     if video.extract not in EXTRACTS:
         low.refuse(f"{where}.extract", video.extract, "it has no such way", f"known there: {', '.join(EXTRACTS)}")
-    table: dict[str, Any] = {"target_frames": list(video.frames), "frame_extraction": video.extract if video.extract in EXTRACTS else "head"}
+    table: dict[str, Any] = {
+        "target_frames": list(video.frames),
+        "frame_extraction": video.extract if video.extract in EXTRACTS else "head",
+    }
     for name, key in _VIDEO_KEYS.items():
         if video.extract == _USED_BY[name] or low.wrote(f"{where}.{name}"):
             table[key] = getattr(video, name)
     if video.fps != "auto":
         table["source_fps"] = float(video.fps)
     if not data.bucket and (data.batch_size or 1) > 1:
-        low.problem("LB307", f"{here}.bucket", "clips in batches need `bucket: true`", "they are always cached in buckets, but batched as one shape (IV:698, IV:858): the run crashes in the first epoch", "remove `bucket: false`")
+        low.problem(
+            "LB307",
+            f"{here}.bucket",
+            "clips in batches need `bucket: true`",
+            "they are always cached in buckets, but batched as one shape (IV:698, IV:858): the run crashes in the first epoch",
+            "remove `bucket: false`",
+        )
     for name, key in {"frames": "target_frames", "extract": "frame_extraction", **_VIDEO_KEYS, "fps": "source_fps"}.items():
         low.note("exact", f"{where}.{name}", getattr(video, name), f"dataset:{key}", table.get(key, "left out"))
     return table
@@ -126,7 +173,13 @@ def _check_side(low: Lowering, arch: Arch, here: str, data: Dataset, width: int,
     if data.bucket or not (width % arch.step or height % arch.step):
         return
     near = [max(arch.step, round(side / arch.step) * arch.step) for side in (width, height)]
-    low.problem("LB307", f"{here}.resolution", f"{width} x {height} is no multiple of {arch.step}", "without buckets the size is used as it is; the run crashes at the first step", f"write `[{near[0]}, {near[1]}]`, or `bucket: true`")
+    low.problem(
+        "LB307",
+        f"{here}.resolution",
+        f"{width} x {height} is no multiple of {arch.step}",
+        "without buckets the size is used as it is; the run crashes at the first step",
+        f"write `[{near[0]}, {near[1]}]`, or `bucket: true`",
+    )
 
 
 def _cache_dir(low: Lowering, arch: Arch, here: str, index: int, data: Dataset, table: dict[str, Any], several: bool) -> str:
@@ -134,7 +187,14 @@ def _cache_dir(low: Lowering, arch: Arch, here: str, index: int, data: Dataset, 
     size = "x".join(map(str, table["resolution"]))
     if data.cache_dir is not None:
         folder = local_path(low, f"{here}.cache_dir", data.cache_dir) + (f"/{size}" if several else "")
-        low.note("exact" if not several else "rewritten", f"{here}.cache_dir", data.cache_dir, "dataset:cache_directory", folder, "a folder per size" if several else "")
+        low.note(
+            "exact" if not several else "rewritten",
+            f"{here}.cache_dir",
+            data.cache_dir,
+            "dataset:cache_directory",
+            folder,
+            "a folder per size" if several else "",
+        )
         return folder
     model = low.config.model
     matters = {key: value for key, value in table.items() if key not in ("num_repeats", "batch_size")}
@@ -146,14 +206,27 @@ def _cache_dir(low: Lowering, arch: Arch, here: str, index: int, data: Dataset, 
 
 def _distinct(low: Lowering, caches: list[str]) -> None:
     for folder in sorted({item for item in caches if caches.count(item) > 1}):
-        low.problem("LB307", "datasets", f"two datasets share the cache folder {folder}", "the second deletes the first one's latents", "give each its own `cache_dir`, or none")
+        low.problem(
+            "LB307",
+            "datasets",
+            f"two datasets share the cache folder {folder}",
+            "the second deletes the first one's latents",
+            "give each its own `cache_dir`, or none",
+        )
 
 
 def _trigger(low: Lowering) -> None:
     if any(data.trigger for data in low.config.datasets):
         word = low.config.trigger or next(data.trigger for data in low.config.datasets if data.trigger)
         path = "trigger" if low.config.trigger else "datasets"
-        low.problem("LB302", path, f"captions are used as they are: `{word}` must stand in them", "musubi-tuner does not add the trigger word", "put it into the caption files", "hint")
+        low.problem(
+            "LB302",
+            path,
+            f"captions are used as they are: `{word}` must stand in them",
+            "musubi-tuner does not add the trigger word",
+            "put it into the caption files",
+            "hint",
+        )
         low.note("rewritten", path, word, "", "", "put into sample prompts; captions are used as they are")
 
 

@@ -33,5 +33,9 @@ def _age(path: Path, number: str | None) -> tuple[float, int]:
 
 def _samples(output: Path, name: str) -> tuple[Path, ...]:
     folder = output / "sample"
-    found = [path for path in (folder.iterdir() if folder.is_dir() else ()) if path.name.startswith(f"{name}_") and path.suffix in (".png", ".mp4")]
+    found = [
+        path
+        for path in (folder.iterdir() if folder.is_dir() else ())
+        if path.name.startswith(f"{name}_") and path.suffix in (".png", ".mp4")
+    ]
     return tuple(sorted(found, key=lambda path: (_age(path, None)[0], path.name)))

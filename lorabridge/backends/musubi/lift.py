@@ -82,7 +82,13 @@ def lift(sources: Mapping[str, str]) -> Lifted:
     work = Lifting()
     read(work, sources)
     if not work.train:
-        work.problem("LB104", "there is no training file among these", "the intent cannot be read without it", "add the file that `--config_file` names", "error")
+        work.problem(
+            "LB104",
+            "there is no training file among these",
+            "the intent cannot be read without it",
+            "add the file that `--config_file` names",
+            "error",
+        )
         return Lifted({}, {}, {}, tuple(work.diagnostics))
     work.filled = frozenset(EFFECTIVE.keys() - work.train.keys())
     for key, value in EFFECTIVE.items():

@@ -13,7 +13,13 @@ from lorabridge.backends.musubi.samples import IDEOGRAM_PRESETS
 from lorabridge.config.amounts import Amount
 
 _OWN_CACHE = re.compile(r"(.*)/cache/(\d+)-[0-9a-f]{8}")
-_DEFAULTS: dict[str, Any] = {"resolution": [960, 544], "enable_bucket": False, "bucket_no_upscale": False, "batch_size": 1, "num_repeats": 1}
+_DEFAULTS: dict[str, Any] = {
+    "resolution": [960, 544],
+    "enable_bucket": False,
+    "bucket_no_upscale": False,
+    "batch_size": 1,
+    "num_repeats": 1,
+}
 _VIDEO = {
     "target_frames": "frames",
     "frame_extraction": "extract",
@@ -46,7 +52,9 @@ def datasets(work: Lifting, arch: Arch) -> None:
 
 
 def _same(left: dict[str, Any], right: dict[str, Any]) -> bool:
-    return {key: value for key, value in left.items() if key != "resolution"} == {key: value for key, value in right.items() if key != "resolution"}
+    return {key: value for key, value in left.items() if key != "resolution"} == {
+        key: value for key, value in right.items() if key != "resolution"
+    }
 
 
 def _dataset(table: dict[str, Any], native: dict[str, Any]) -> tuple[dict[str, Any], str]:
@@ -115,10 +123,27 @@ def _prompt(work: Lifting, arch: Arch, entry: dict[str, Any]) -> dict[str, Any]:
     negative = entry.get("negative_prompt")
     if negative is not None and negative != arch.negative:
         found["negative"] = negative
-    pictures = [*entry.get("control_image_path", []), *[entry[key] for key in ("image_path", "end_image_path", "control_video_path") if key in entry]]
+    pictures = [
+        *entry.get("control_image_path", []),
+        *[entry[key] for key in ("image_path", "end_image_path", "control_video_path") if key in entry],
+    ]
     if pictures:
         found["control"] = pictures
-    unused = sorted(entry.keys() - {*keys, "guidance_scale", "cfg_scale", "sampler_preset", "negative_prompt", "control_image_path", "image_path", "end_image_path", "control_video_path", "enum"})
+    unused = sorted(
+        entry.keys()
+        - {
+            *keys,
+            "guidance_scale",
+            "cfg_scale",
+            "sampler_preset",
+            "negative_prompt",
+            "control_image_path",
+            "image_path",
+            "end_image_path",
+            "control_video_path",
+            "enum",
+        }
+    )
     if unused:
         work.problem("LB303", f"sample prompts: {', '.join(unused)} cannot be said", fix="it was left out")
     return found

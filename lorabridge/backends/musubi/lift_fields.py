@@ -18,7 +18,11 @@ from lorabridge.families.base import Family
 from lorabridge.families.table import FAMILIES
 
 _DTYPES = {"bfloat16": "bf16", "bf16": "bf16", "float16": "fp16", "fp16": "fp16", "float32": "fp32", "fp32": "fp32"}
-_DEFAULT_FLAGS = {"model_version": {"flux2": "dev", "qwen-image": "original"}, "task": {"wan21": "t2v-14B", "hunyuan-video-1.5": "t2v", "hidream-o1": "t2i"}, "model_type": {"hidream-o1": "full"}}
+_DEFAULT_FLAGS = {
+    "model_version": {"flux2": "dev", "qwen-image": "original"},
+    "task": {"wan21": "t2v-14B", "hunyuan-video-1.5": "t2v", "hidream-o1": "t2i"},
+    "model_type": {"hidream-o1": "full"},
+}
 _ONLY = re.compile(r"\(\?!\.\*\(\?:(.+)\)\)\.\*")
 _NAME = re.compile(r"(?:\\.|[^|\\])+")
 _NEVER = re.compile(r"\.\*\(\?:(.+)\)\.\*")
@@ -29,7 +33,13 @@ def fields(work: Lifting) -> None:
     work.say("lorabridge", 1)
     found = _arch(work)
     if found is None:
-        work.problem("LB306", "the model family cannot be told from these files", "neither a script nor a network module names it", "add the launch command", "error")
+        work.problem(
+            "LB306",
+            "the model family cannot be told from these files",
+            "neither a script nor a network module names it",
+            "add the launch command",
+            "error",
+        )
         work.native |= work.train
         return
     (family_name, variant), arch = found
@@ -57,8 +67,14 @@ def _arch(work: Lifting) -> tuple[tuple[str, str], Arch] | None:
     script = next((name for name, command in work.commands.items() if command["kind"] == "train"), "")
     module = str(work.train.get("network_module", "")).removeprefix("musubi_tuner.")
     fits = [(key, arch) for key, arch in ARCHS.items() if (arch.train == script if script else arch.network == module)]
-    best = [(key, arch) for key, arch in fits if all(_flag(work, key[0], name) == value or (name == "task" and key[0] == "hidream-o1") for name, value in arch.flags.items())]
-    best = [(key, arch) for key, arch in best if not arch.cli or work.train.get("task") == arch.cli[1]] or ([] if any(arch.flags for _, arch in fits) else fits[:1])
+    best = [
+        (key, arch)
+        for key, arch in fits
+        if all(_flag(work, key[0], name) == value or (name == "task" and key[0] == "hidream-o1") for name, value in arch.flags.items())
+    ]
+    best = [(key, arch) for key, arch in best if not arch.cli or work.train.get("task") == arch.cli[1]] or (
+        [] if any(arch.flags for _, arch in fits) else fits[:1]
+    )
     if "f1" in work.train:
         best = [(key, arch) for key, arch in best if "f1" in arch.flags] or best
     if not best:
@@ -66,7 +82,13 @@ def _arch(work: Lifting) -> tuple[tuple[str, str], Arch] | None:
     same = [key for key, arch in best if arch == best[0][1]]
     if len(same) > 1:
         names = ", ".join(f"`{variant}`" for _, variant in same)
-        work.problem("LB302", f"the files do not tell {names} apart: `{same[0][1]}` is assumed", "the trainer runs the same code for them", "set `model.variant`", "hint")
+        work.problem(
+            "LB302",
+            f"the files do not tell {names} apart: `{same[0][1]}` is assumed",
+            "the trainer runs the same code for them",
+            "set `model.variant`",
+            "hint",
+        )
     return best[0]
 
 
@@ -97,7 +119,11 @@ def _model(work: Lifting, arch: Arch, variant: str) -> None:
     work.say("model.quantize.text_encoder", "fp8" if text else None, f"train:{arch.text_fp8}")
     weights, multipliers = work.take("base_weights") or [], work.take("base_weights_multiplier") or []
     padded = [*multipliers, *[1.0] * len(weights)]
-    work.say("model.merge", [{"path": path, "weight": weight} for path, weight in zip(weights, padded, strict=False)] or None, "train:base_weights")
+    work.say(
+        "model.merge",
+        [{"path": path, "weight": weight} for path, weight in zip(weights, padded, strict=False)] or None,
+        "train:base_weights",
+    )
 
 
 def _experts(work: Lifting, variant: str) -> None:
@@ -220,7 +246,11 @@ def _scheduler(work: Lifting) -> None:
         if value:
             part = f"{spell(value * 100)}%" if isinstance(value, float) else str(Amount(value // work.processes, "steps"))
             work.say(f"scheduler.{key}", part, f"train:{option}")
-    for key, option in (("cycles", "lr_scheduler_num_cycles"), ("power", "lr_scheduler_power"), ("min_lr_ratio", "lr_scheduler_min_lr_ratio")):
+    for key, option in (
+        ("cycles", "lr_scheduler_num_cycles"),
+        ("power", "lr_scheduler_power"),
+        ("min_lr_ratio", "lr_scheduler_min_lr_ratio"),
+    ):
         value = work.take(option)
         work.say(f"scheduler.{key}", "off" if key == "min_lr_ratio" and value == 0 else value, f"train:{option}")
     work.say("scheduler.args", _values(work.take("lr_scheduler_args") or []) or None, "train:lr_scheduler_args")
@@ -230,7 +260,9 @@ def _noise(work: Lifting, arch: Arch) -> None:
     native = work.take("timestep_sampling")
     if "timestep_sampling" in work.filled and arch.train == "ideogram4_train_network":
         native = "ideogram4_shift"
-    names = {value: key for key, value in SAMPLINGS.items()} | ({arch.resolution_shift: "resolution-shift"} if arch.resolution_shift else {})
+    names = {value: key for key, value in SAMPLINGS.items()} | (
+        {arch.resolution_shift: "resolution-shift"} if arch.resolution_shift else {}
+    )
     if native in names:
         work.say("noise.timestep_sampling", names[native], "train:timestep_sampling")
     else:
@@ -310,7 +342,20 @@ def _machine(work: Lifting, arch: Arch) -> None:
 
 def _extra(arch: Arch, kind: str, options: dict[str, Any]) -> dict[str, Any]:
     """What a caching script gets that no field of the language says."""
-    said = {"dataset_config", "batch_size", "num_workers", "skip_existing", "device", "vae_dtype", "one_frame", "i2v", "f1", "model_version", "model_type", arch.text_fp8}
+    said = {
+        "dataset_config",
+        "batch_size",
+        "num_workers",
+        "skip_existing",
+        "device",
+        "vae_dtype",
+        "one_frame",
+        "i2v",
+        "f1",
+        "model_version",
+        "model_type",
+        arch.text_fp8,
+    }
     said |= set((arch.latent_paths if kind == "latents" else arch.text_paths).values())
     return {key: value for key, value in options.items() if key not in said}
 

@@ -51,7 +51,9 @@ def read(work: Lifting, sources: Mapping[str, str]) -> None:
             work.problem("LB100", f"{name} cannot be read: {error}", severity="error")
     for command in work.commands.values():
         if command["kind"] == "train":
-            work.train |= {key: value for key, value in command["options"].items() if key not in ("config_file", "dataset_config", "sample_prompts")}
+            work.train |= {
+                key: value for key, value in command["options"].items() if key not in ("config_file", "dataset_config", "sample_prompts")
+            }
 
 
 def _toml(work: Lifting, name: str, tree: dict[str, Any]) -> None:

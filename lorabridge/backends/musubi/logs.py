@@ -106,7 +106,17 @@ class TrainParser(_Parser):
             self._postfix = postfix
             return []
         events = self._end() if self._held and self._held.step != step else []
-        event = Event("progress", step, total, self._epoch, _number(_LOSS, postfix), None, None, _rate(bar[5], bar[6]) if step > 1 else None, _seconds(bar[4]))
+        event = Event(
+            "progress",
+            step,
+            total,
+            self._epoch,
+            _number(_LOSS, postfix),
+            None,
+            None,
+            _rate(bar[5], bar[6]) if step > 1 else None,
+            _seconds(bar[4]),
+        )
         self._step, self._total = step, total
         if postfix == self._postfix and self._held is None:
             self._held = event
@@ -119,7 +129,13 @@ class TrainParser(_Parser):
         if epoch:
             self._epoch = int(epoch[1])
             return [*self._end(), Event("epoch", step=self._step, total=self._total, epoch=self._epoch, text=line)]
-        for pattern, make in ((_SAVE, self._saved), (_STATE, self._state), (_SAMPLE, self._sample), (_TOTAL, self._planned), (_OVERRIDE, self._planned)):
+        for pattern, make in (
+            (_SAVE, self._saved),
+            (_STATE, self._state),
+            (_SAMPLE, self._sample),
+            (_TOTAL, self._planned),
+            (_OVERRIDE, self._planned),
+        ):
             match = pattern.search(line)
             if match:
                 return make(match)

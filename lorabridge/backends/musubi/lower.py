@@ -19,10 +19,32 @@ TITLE = "musubi-tuner"
 
 DATASET_PARAMETERS = frozenset(
     (
-        "resolution", "enable_bucket", "bucket_no_upscale", "caption_extension", "batch_size", "num_repeats", "cache_directory",
-        "debug_dataset", "architecture", "image_directory", "image_jsonl_file", "control_directory", "multiple_target",
-        "fp_latent_window_size", "fp_1f_clean_indices", "fp_1f_target_index", "fp_1f_no_post", "no_resize_control", "control_resolution",
-        "video_directory", "video_jsonl_file", "target_frames", "frame_extraction", "frame_stride", "frame_sample", "max_frames",
+        "resolution",
+        "enable_bucket",
+        "bucket_no_upscale",
+        "caption_extension",
+        "batch_size",
+        "num_repeats",
+        "cache_directory",
+        "debug_dataset",
+        "architecture",
+        "image_directory",
+        "image_jsonl_file",
+        "control_directory",
+        "multiple_target",
+        "fp_latent_window_size",
+        "fp_1f_clean_indices",
+        "fp_1f_target_index",
+        "fp_1f_no_post",
+        "no_resize_control",
+        "control_resolution",
+        "video_directory",
+        "video_jsonl_file",
+        "target_frames",
+        "frame_extraction",
+        "frame_stride",
+        "frame_sample",
+        "max_frames",
         "source_fps",
     )
 )
@@ -35,7 +57,12 @@ def lower(resolved: Resolved, loaded: Loaded, site: Site) -> Plan:
     low.documents["train"] = {}
     arch = find(resolved.family.name, resolved.variant.name)
     if arch is None:
-        low.problem("LB306", "model.variant", f"musubi-tuner cannot train {resolved.family.title} ({resolved.variant.name})", "it has no script for it")
+        low.problem(
+            "LB306",
+            "model.variant",
+            f"musubi-tuner cannot train {resolved.family.title} ({resolved.variant.name})",
+            "it has no script for it",
+        )
         return low.finish((), (), HANDLED)
     model.model(low, arch)
     _output(low)
@@ -74,25 +101,59 @@ def _memory(low: Lowering, arch: Arch) -> None:
         low.refuse("memory.attention", "sage", "SageAttention cannot train (TB:1400)", "write `attention: sdpa`")
         low.put("train:sdpa", True, "memory.attention")
     elif key == "flash3" and not arch.flash3:
-        low.problem("LB307", "memory.attention", f"{family} has no `flash3`", "the first step fails (modules/attention.py:289)", "write `attention: flash` or `sdpa`")
+        low.problem(
+            "LB307",
+            "memory.attention",
+            f"{family} has no `flash3`",
+            "the first step fails (modules/attention.py:289)",
+            "write `attention: flash` or `sdpa`",
+        )
     else:
         low.put(f"train:{key}", True, "memory.attention")
         low.note("exact", "memory.attention", memory.attention, f"train:{key}", True)
     if memory.split_attention and memory.attention == "flash3":
-        low.problem("LB307", "memory.split_attention", "`split_attention` and `attention: flash3` exclude each other", "the first step fails (wan/modules/attention.py:178)", "remove one")
+        low.problem(
+            "LB307",
+            "memory.split_attention",
+            "`split_attention` and `attention: flash3` exclude each other",
+            "the first step fails (wan/modules/attention.py:178)",
+            "remove one",
+        )
     if memory.checkpoint_offload and not memory.gradient_checkpointing:
-        low.problem("LB307", "memory.checkpoint_offload", "`checkpoint_offload` does nothing without `gradient_checkpointing`", "there are no checkpoints to move (TB:1607)", "write `gradient_checkpointing: true`")
+        low.problem(
+            "LB307",
+            "memory.checkpoint_offload",
+            "`checkpoint_offload` does nothing without `gradient_checkpointing`",
+            "there are no checkpoints to move (TB:1607)",
+            "write `gradient_checkpointing: true`",
+        )
     swap = memory.blocks_to_swap
     if swap != "off" and arch.swap is not None and swap > arch.swap:
-        low.problem("LB307", "memory.blocks_to_swap", f"{family} ({low.variant.name}) can swap at most {arch.swap} blocks", "the trainer stops after the model is loaded", f"write `blocks_to_swap: {arch.swap}` or less")
+        low.problem(
+            "LB307",
+            "memory.blocks_to_swap",
+            f"{family} ({low.variant.name}) can swap at most {arch.swap} blocks",
+            "the trainer stops after the model is loaded",
+            f"write `blocks_to_swap: {arch.swap}` or less",
+        )
 
 
 def _refuse_sections(low: Lowering) -> None:
     config = low.config
     if config.train.ema is not None:
-        low.refuse("train.ema", config.train.ema.decay, "it keeps no moving average while training", "remove it; its lora_post_hoc_ema.py averages saved checkpoints afterwards")
+        low.refuse(
+            "train.ema",
+            config.train.ema.decay,
+            "it keeps no moving average while training",
+            "remove it; its lora_post_hoc_ema.py averages saved checkpoints afterwards",
+        )
     if config.preservation is not None:
-        low.refuse("preservation", config.preservation.type, "it has no preservation loss", "remove it, or compile for ai-toolkit or the embedded trainer; class pictures as another dataset come near")
+        low.refuse(
+            "preservation",
+            config.preservation.type,
+            "it has no preservation loss",
+            "remove it, or compile for ai-toolkit or the embedded trainer; class pictures as another dataset come near",
+        )
     if config.evaluate is not None:
         low.refuse("evaluate", "", "it has no held-out loss", "remove it, or compile for diffusion-pipe")
 
@@ -100,7 +161,9 @@ def _refuse_sections(low: Lowering) -> None:
 def _workers(low: Lowering) -> None:
     train = low.documents["train"]
     if train.get("max_data_loader_n_workers") != 0 and "persistent_data_loader_workers" not in train:
-        low.add("train:persistent_data_loader_workers", True, "workers are kept between epochs; with 0 workers it would crash, and is left out")
+        low.add(
+            "train:persistent_data_loader_workers", True, "workers are kept between epochs; with 0 workers it would crash, and is left out"
+        )
 
 
 def _files(low: Lowering, prompts: File | None) -> list[File]:
@@ -113,7 +176,13 @@ def _files(low: Lowering, prompts: File | None) -> list[File]:
     files = [
         toml_file("train.toml", train, _comments(low, "train"), source, TITLE),
         toml_file("dataset.toml", low.documents["dataset"], _comments(low, "dataset"), source, TITLE),
-        yaml_file("accelerate.yaml", stages.launcher(low), {"mixed_precision": "train.mixed_precision", "num_processes": "hardware.gpus", "use_cpu": "hardware.device"}, source, TITLE),
+        yaml_file(
+            "accelerate.yaml",
+            stages.launcher(low),
+            {"mixed_precision": "train.mixed_precision", "num_processes": "hardware.gpus", "use_cpu": "hardware.device"},
+            source,
+            TITLE,
+        ),
     ]
     return files + ([prompts] if prompts else [])
 

@@ -28,7 +28,13 @@ def local_path(low: Lowering, path: str, value: str) -> str:
     """An absolute path; hub ids are refused, since nothing is downloaded for these options."""
     if is_hub_id(value) or is_hub_file(value):
         fix = f"download it and write its path (`./{value}` for a local folder)"
-        low.problem("LB301", path, f"`{value}` is a name on the hub", "musubi-tuner reads local files only: it would look for a file of that name", fix)
+        low.problem(
+            "LB301",
+            path,
+            f"`{value}` is a name on the hub",
+            "musubi-tuner reads local files only: it would look for a file of that name",
+            fix,
+        )
     return low.path(value)
 
 
@@ -53,7 +59,14 @@ def _version(low: Lowering, arch: Arch) -> None:
         low.put(f"train:{key}", value, path)
         low.note("exact", path, low.variant.name, f"train:{key}", value)
     if arch.cli:
-        low.note("exact", "model.variant", low.variant.name, arch.cli[0], arch.cli[1], "the script reads it before the file, so it goes on the command line")
+        low.note(
+            "exact",
+            "model.variant",
+            low.variant.name,
+            arch.cli[0],
+            arch.cli[1],
+            "the script reads it before the file, so it goes on the command line",
+        )
 
 
 def _paths(low: Lowering, arch: Arch) -> None:
@@ -92,9 +105,15 @@ def _experts(low: Lowering, arch: Arch) -> None:
     which, experts, paths = trained_experts(low), low.config.model.experts, low.config.model.paths
     if not which:
         if paths.transformer_high_noise:
-            low.refuse("model.paths.transformer_high_noise", paths.transformer_high_noise, f"{low.family.title} ({low.variant.name}) has one expert")
+            low.refuse(
+                "model.paths.transformer_high_noise",
+                paths.transformer_high_noise,
+                f"{low.family.title} ({low.variant.name}) has one expert",
+            )
         return
-    files = {"low-noise": ("transformer",), "high-noise": ("transformer_high_noise",), "both": ("transformer", "transformer_high_noise")}[which]
+    files = {"low-noise": ("transformer",), "high-noise": ("transformer_high_noise",), "both": ("transformer", "transformer_high_noise")}[
+        which
+    ]
     for name, key in zip(files, ("dit", "dit_high_noise"), strict=False):
         _expert_file(low, name, key, which)
     for name in {"transformer", "transformer_high_noise"} - set(files):
@@ -103,7 +122,14 @@ def _experts(low: Lowering, arch: Arch) -> None:
     if which == "both":
         _hand_over(low)
     else:
-        low.note("rewritten", "model.experts.train", which, "train:min_timestep, max_timestep", "", f"`dit` is the {which} expert, trained on its own range of timesteps")
+        low.note(
+            "rewritten",
+            "model.experts.train",
+            which,
+            "train:min_timestep, max_timestep",
+            "",
+            f"`dit` is the {which} expert, trained on its own range of timesteps",
+        )
     if experts is None:
         return
     if experts.switch_every != "off":
@@ -115,7 +141,13 @@ def _experts(low: Lowering, arch: Arch) -> None:
 def _expert_file(low: Lowering, name: str, key: str, which: str) -> None:
     path, value = f"model.paths.{name}", getattr(low.config.model.paths, name)
     if value is None:
-        low.problem("LB503", path, f"`{path}` is missing", f"the {which} training of two experts reads it", f"add `{name}:` below `model.paths`, or write `experts: {{train: …}}`")
+        low.problem(
+            "LB503",
+            path,
+            f"`{path}` is missing",
+            f"the {which} training of two experts reads it",
+            f"add `{name}:` below `model.paths`, or write `experts: {{train: …}}`",
+        )
         return
     native = local_path(low, path, value)
     low.put(f"train:{key}", native, path)
@@ -128,7 +160,9 @@ def _hand_over(low: Lowering) -> None:
         return
     thousandths = boundary(low) * 1000
     if abs(thousandths - round(thousandths)) > 1e-9:
-        low.refuse("model.experts.boundary", experts.boundary, "it takes whole thousandths", f"write `boundary: {round(thousandths) / 1000:g}`")
+        low.refuse(
+            "model.experts.boundary", experts.boundary, "it takes whole thousandths", f"write `boundary: {round(thousandths) / 1000:g}`"
+        )
     low.put("train:timestep_boundary", round(thousandths), "model.experts.boundary")
     low.note("exact", "model.experts.boundary", experts.boundary, "train:timestep_boundary", round(thousandths))
 
@@ -139,7 +173,13 @@ def _offload(low: Lowering, which: str) -> None:
         low.refuse(path, True, "one expert is loaded", "remove it")
         return
     if low.config.memory.blocks_to_swap != "off":
-        low.problem("LB307", path, "`offload_inactive` and `memory.blocks_to_swap` exclude each other", "the trainer stops with an assertion (wan_train_network.py:84)", "remove one of the two")
+        low.problem(
+            "LB307",
+            path,
+            "`offload_inactive` and `memory.blocks_to_swap` exclude each other",
+            "the trainer stops with an assertion (wan_train_network.py:84)",
+            "remove one of the two",
+        )
     low.put("train:offload_inactive_dit", True, path)
     low.note("exact", path, True, "train:offload_inactive_dit", True)
 
@@ -153,14 +193,25 @@ def _dtype(low: Lowering, arch: Arch) -> None:
         return
     if arch.dtype == "file":
         if mixed not in ("off", wanted):
-            low.problem("LB307", "train.mixed_precision", f"`mixed_precision: {mixed}` with weights in {wanted}", "Wan asserts that both are equal, or mixed precision is off (wan_train_network.py:62)", f"write `mixed_precision: {wanted}`")
+            low.problem(
+                "LB307",
+                "train.mixed_precision",
+                f"`mixed_precision: {mixed}` with weights in {wanted}",
+                "Wan asserts that both are equal, or mixed precision is off (wan_train_network.py:62)",
+                f"write `mixed_precision: {wanted}`",
+            )
         low.note("exact", "model.dtype", wanted, "", "left out", "the weights' own precision is used")
         return
     actual = _actual_dtype(arch, mixed)
     if actual == wanted:
         low.note("exact", "model.dtype", wanted, "", "left out")
     elif low.wrote("model.dtype"):
-        low.refuse("model.dtype", wanted, f"with `train.mixed_precision: {mixed}` it loads {low.family.title} in {actual}", f"write `dtype: {actual}`" if arch.dtype == "bf16" else f"write `train.mixed_precision: {wanted}`")
+        low.refuse(
+            "model.dtype",
+            wanted,
+            f"with `train.mixed_precision: {mixed}` it loads {low.family.title} in {actual}",
+            f"write `dtype: {actual}`" if arch.dtype == "bf16" else f"write `train.mixed_precision: {wanted}`",
+        )
     else:
         low.note("rewritten", "model.dtype", wanted, "", actual, f"`mixed_precision: {mixed}` decides it")
 
@@ -190,8 +241,21 @@ def _vae_dtype(low: Lowering, arch: Arch) -> None:
     if arch.cache_vae_dtype:
         low.note("exact", "model.vae_dtype", wanted, "train:vae_dtype", NATIVE_DTYPE[wanted])
     else:
-        low.problem("LB302", "model.vae_dtype", f"`vae_dtype: {wanted}` holds for samples only", f"{arch.latents} has a fixed precision and stops when given another", severity="hint")
-        low.note("rewritten", "model.vae_dtype", wanted, "train:vae_dtype", NATIVE_DTYPE[wanted], "samples only: latents are cached in the script's own precision")
+        low.problem(
+            "LB302",
+            "model.vae_dtype",
+            f"`vae_dtype: {wanted}` holds for samples only",
+            f"{arch.latents} has a fixed precision and stops when given another",
+            severity="hint",
+        )
+        low.note(
+            "rewritten",
+            "model.vae_dtype",
+            wanted,
+            "train:vae_dtype",
+            NATIVE_DTYPE[wanted],
+            "samples only: latents are cached in the script's own precision",
+        )
 
 
 def _quantize(low: Lowering, arch: Arch) -> None:
@@ -219,7 +283,9 @@ def _quantize_text(low: Lowering, arch: Arch, path: str, wanted: str) -> None:
         return
     if arch.text_fp8_train:
         low.put(f"train:{arch.text_fp8}", True, path)
-    low.note("exact", path, wanted, f"--{arch.text_fp8}", True, "" if arch.text_fp8_train else "while caching; the training script crashes on it")
+    low.note(
+        "exact", path, wanted, f"--{arch.text_fp8}", True, "" if arch.text_fp8_train else "while caching; the training script crashes on it"
+    )
 
 
 def _merge(low: Lowering) -> None:
@@ -230,7 +296,13 @@ def _merge(low: Lowering) -> None:
         path = "model.training_adapter.path"
         files.append(local_path(low, path, adapter.path))
         weights.append(1.0)
-        low.problem("LB302", path, "the training adapter stays merged while samples are drawn", "musubi-tuner merges it once (TB:1540); the saved LoRA is the same", severity="hint")
+        low.problem(
+            "LB302",
+            path,
+            "the training adapter stays merged while samples are drawn",
+            "musubi-tuner merges it once (TB:1540); the saved LoRA is the same",
+            severity="hint",
+        )
         low.note("rewritten", path, adapter.path, "train:base_weights", files[-1], "merged at 1 for the whole training, samples included")
     for index, item in enumerate(merges):
         path = f"model.merge[{index}].path"

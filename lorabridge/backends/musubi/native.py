@@ -55,7 +55,9 @@ def native(low: Lowering, arch: Arch) -> tuple[list[str], list[str]]:
         if key not in PARTS and _allowed(low, f"{_WHERE}.{key}", key, value, options, arch.train):
             _set(low, key, _converted(value, options[key]["type"]), options[key]["type"])
     _datasets(low, _table(low, wanted, "dataset"))
-    return _arguments(low, arch.latents, "cache_latents", _table(low, wanted, "cache_latents")), _arguments(low, arch.text, "cache_text", _table(low, wanted, "cache_text"))
+    return _arguments(low, arch.latents, "cache_latents", _table(low, wanted, "cache_latents")), _arguments(
+        low, arch.text, "cache_text", _table(low, wanted, "cache_text")
+    )
 
 
 def _table(low: Lowering, wanted: Mapping[str, Any], part: str) -> dict[str, Any]:
@@ -70,7 +72,13 @@ def _allowed(low: Lowering, path: str, key: str, value: Any, options: Mapping[st
     if key in _OURS:
         low.problem("LB305", path, f"`{key}` is {_OURS[key]}", "lorabridge writes it", "remove it")
     elif key in _SECRETS:
-        low.problem("LB205", path, f"`{key}` is a secret", "files and command lines are kept and shared", "set it in the environment (WANDB_API_KEY, HF_TOKEN)")
+        low.problem(
+            "LB205",
+            path,
+            f"`{key}` is a secret",
+            "files and command lines are kept and shared",
+            "set it in the environment (WANDB_API_KEY, HF_TOKEN)",
+        )
     elif key not in options:
         near = difflib.get_close_matches(key.replace("-", "_"), options, 1, 0.6)
         hint = f"did you mean `{near[0]}`?" if near else f"`{script}.py --help` lists them"
@@ -137,7 +145,13 @@ def _fights(low: Lowering, path: str, key: str, value: Any) -> bool:
     said = [item for item in (owner, *owner.split(", ")) if item and low.wrote(item)]
     if not said:
         return False
-    low.problem("LB305", path, f"`{path}: {spell(value)}` fights `{said[0]}`", f"both decide {key}; one of them would lose", f"remove one of the two: say it in `{said[0]}` where that can say it")
+    low.problem(
+        "LB305",
+        path,
+        f"`{path}: {spell(value)}` fights `{said[0]}`",
+        f"both decide {key}; one of them would lose",
+        f"remove one of the two: say it in `{said[0]}` where that can say it",
+    )
     return True
 
 
@@ -146,7 +160,13 @@ def _merged(low: Lowering, key: str, ours: list[str], theirs: list[str]) -> list
     for text in theirs:
         name = text.partition("=")[0]
         if name in names and text not in ours:
-            low.problem("LB305", f"{_WHERE}.{key}", f"`{text}` in `{_WHERE}.{key}` fights a field that sets {name} already", f"compiled: {next(item for item in ours if item.startswith(name + '='))}", "say it in that field only")
+            low.problem(
+                "LB305",
+                f"{_WHERE}.{key}",
+                f"`{text}` in `{_WHERE}.{key}` fights a field that sets {name} already",
+                f"compiled: {next(item for item in ours if item.startswith(name + '='))}",
+                "say it in that field only",
+            )
     return ours + [text for text in theirs if text not in ours]
 
 
@@ -159,7 +179,13 @@ def _datasets(low: Lowering, wanted: Mapping[str, Any]) -> None:
             if not _allowed(low, path, key, value, contract()["dataset"][kind], "the dataset file"):
                 break
             if key in table and table[key] != value:
-                low.problem("LB305", path, f"`{path}` fights `{low.sources.get(f'dataset:datasets.{number}.{key}') or 'datasets'}`", "both set it", "say it in `datasets`")
+                low.problem(
+                    "LB305",
+                    path,
+                    f"`{path}` fights `{low.sources.get(f'dataset:datasets.{number}.{key}') or 'datasets'}`",
+                    "both set it",
+                    "say it in `datasets`",
+                )
                 break
             table[key] = value
             low.sources.setdefault(f"dataset:datasets.{number}.{key}", path)

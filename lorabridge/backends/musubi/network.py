@@ -16,7 +16,13 @@ def adapter(low: Lowering, arch: Arch) -> None:
     if kind == "dora":
         low.refuse("adapter.type", kind, "it has LoRA, LoHa and LoKr", "write `type: lora`")
     elif kind != "lora" and not arch.generic:
-        low.problem("LB307", "adapter.type", f"`{kind}` does not know the layers of {low.family.title}", "it stops after the model is loaded (networks/network_arch.py:10)", "write `type: lora`")
+        low.problem(
+            "LB307",
+            "adapter.type",
+            f"`{kind}` does not know the layers of {low.family.title}",
+            "it stops after the model is loaded (networks/network_arch.py:10)",
+            "write `type: lora`",
+        )
     low.put("train:network_module", module, "adapter.type")
     low.note("exact", "adapter.type", kind, "train:network_module", module)
     arguments = _network_args(low, kind) + _targets(low, arch)
@@ -64,13 +70,17 @@ def _targets(low: Lowering, arch: Arch) -> list[str]:
     groups = {"auto": (), "attention": modules.attention, "all": modules.attention + modules.feed_forward}
     wanted = groups[targets.layers]
     if targets.layers != "auto" and not wanted:
-        low.refuse("adapter.targets.layers", targets.layers, f"the layer names of {low.family.title} are not known", "name them in `include`")
+        low.refuse(
+            "adapter.targets.layers", targets.layers, f"the layer names of {low.family.title} are not known", "name them in `include`"
+        )
     patterns = [only(names) for names in (list(wanted), targets.include) if names]
     patterns += [never(targets.exclude)] if targets.exclude else []
     if not patterns:
         return []
     if any("=" in name for name in (*targets.include, *targets.exclude)):
-        low.refuse("adapter.targets", targets.include + targets.exclude, "an argument cannot hold `=` (TB:1563)", "leave it out of the pattern")
+        low.refuse(
+            "adapter.targets", targets.include + targets.exclude, "an argument cannot hold `=` (TB:1563)", "leave it out of the pattern"
+        )
         return []
     text = f"exclude_patterns={[*patterns, *arch.shared_excludes]!r}"
     for key in ("layers", "include", "exclude"):

@@ -31,7 +31,9 @@ def _sampling(low: Lowering, arch: Arch) -> str:
         low.note("exact", path, wanted, f"train:{path}", arch.sampling, "what the trainer's documentation recommends")
         return arch.sampling
     if wanted == "logit-normal":
-        low.note("rewritten", path, wanted, "train:timestep_sampling", "shift", "sigmoid(std·x), shifted by exp(mean), is the same distribution")
+        low.note(
+            "rewritten", path, wanted, "train:timestep_sampling", "shift", "sigmoid(std·x), shifted by exp(mean), is the same distribution"
+        )
         return "shift"
     native = arch.resolution_shift if wanted == "resolution-shift" else SAMPLINGS.get(wanted, "")
     if not native:
@@ -67,7 +69,14 @@ def _shapes(low: Lowering, sampling: str) -> None:
     if sampling == "logsnr":
         low.put("train:logit_mean", config.logit_mean, "noise.logit_mean")
         low.put("train:logit_std", config.logit_std, "noise.logit_std")
-        low.note("exact", "noise.logit_mean", config.logit_mean, "train:logit_mean", config.logit_mean, "the mean of the log signal-to-noise ratio")
+        low.note(
+            "exact",
+            "noise.logit_mean",
+            config.logit_mean,
+            "train:logit_mean",
+            config.logit_mean,
+            "the mean of the log signal-to-noise ratio",
+        )
         low.note("exact", "noise.logit_std", config.logit_std, "train:logit_std", config.logit_std)
     elif sampling != "sigma" or config.weighting != "logit-normal":
         _unused(low, "noise.logit_mean", "noise.logit_std")
@@ -79,33 +88,70 @@ def _unused(low: Lowering, *paths: str) -> None:
     for path in paths:
         value = getattr(config, path.removeprefix("noise."))
         if low.wrote(path) and value != plain.get(path, "auto"):
-            low.refuse(path, value, f"with `timestep_sampling: {config.timestep_sampling}` and `weighting: {config.weighting}` nothing reads it there", "remove it")
+            low.refuse(
+                path,
+                value,
+                f"with `timestep_sampling: {config.timestep_sampling}` and `weighting: {config.weighting}` nothing reads it there",
+                "remove it",
+            )
 
 
 def _weighting(low: Lowering, arch: Arch, sampling: str) -> None:
     config, path = low.config.noise, "noise.weighting"
     native = WEIGHTINGS.get(config.weighting)
     if native is None:
-        low.refuse(path, config.weighting, "it has no such weighting", "known there: none, sigma-sqrt, cosmap, and mode and logit-normal with `timestep_sampling: sigma`")
+        low.refuse(
+            path,
+            config.weighting,
+            "it has no such weighting",
+            "known there: none, sigma-sqrt, cosmap, and mode and logit-normal with `timestep_sampling: sigma`",
+        )
         native = "none"
     elif not arch.weighting and native != "none":
-        low.problem("LB307", path, f"{low.family.title} takes `weighting: none` only", "the trainer stops at once", "write `weighting: none`")
+        low.problem(
+            "LB307", path, f"{low.family.title} takes `weighting: none` only", "the trainer stops at once", "write `weighting: none`"
+        )
     density = native in ("mode", "logit_normal")
     if density and sampling != "sigma":
-        low.problem("LB307", path, f"`weighting: {config.weighting}` does nothing with `timestep_sampling: {config.timestep_sampling}`", "there it is a way to draw timesteps, used by `sigma` sampling only (TB:690)", "write `timestep_sampling: sigma`, or `weighting: none`")
+        low.problem(
+            "LB307",
+            path,
+            f"`weighting: {config.weighting}` does nothing with `timestep_sampling: {config.timestep_sampling}`",
+            "there it is a way to draw timesteps, used by `sigma` sampling only (TB:690)",
+            "write `timestep_sampling: sigma`, or `weighting: none`",
+        )
     low.put("train:weighting_scheme", native, path)
-    low.note("rewritten" if density else "exact", path, config.weighting, "train:weighting_scheme", native, "drawn more often instead of weighted more" if density else "")
+    low.note(
+        "rewritten" if density else "exact",
+        path,
+        config.weighting,
+        "train:weighting_scheme",
+        native,
+        "drawn more often instead of weighted more" if density else "",
+    )
     if native == "mode":
         low.put("train:mode_scale", config.mode_scale, "noise.mode_scale")
         low.note("exact", "noise.mode_scale", config.mode_scale, "train:mode_scale", config.mode_scale)
     else:
         _unused(low, "noise.mode_scale")
     if native == "logit_normal" and sampling == "sigma":
-        # Index 0 of its schedule is pure noise: a positive mean means less noise (timesteps.py:46).
-        low.put("train:logit_mean", -config.logit_mean + 0.0, "noise.logit_mean")
-        low.put("train:logit_std", config.logit_std, "noise.logit_std")
-        low.note("rewritten", "noise.logit_mean", config.logit_mean, "train:logit_mean", -config.logit_mean + 0.0, "the sign is the other way round there")
-        low.note("exact", "noise.logit_std", config.logit_std, "train:logit_std", config.logit_std)
+        _logit_weighting(low)
+
+
+def _logit_weighting(low: Lowering) -> None:
+    config = low.config.noise
+    # Index 0 of its schedule is pure noise: a positive mean means less noise (timesteps.py:46).
+    low.put("train:logit_mean", -config.logit_mean + 0.0, "noise.logit_mean")
+    low.put("train:logit_std", config.logit_std, "noise.logit_std")
+    low.note(
+        "rewritten",
+        "noise.logit_mean",
+        config.logit_mean,
+        "train:logit_mean",
+        -config.logit_mean + 0.0,
+        "the sign is the other way round there",
+    )
+    low.note("exact", "noise.logit_std", config.logit_std, "train:logit_std", config.logit_std)
 
 
 def _range(low: Lowering) -> None:
@@ -115,7 +161,13 @@ def _range(low: Lowering) -> None:
     if edge is not None:
         least, most = (max(least, edge), most) if which == "high-noise" else (least, min(most, edge))
     if least >= most:
-        low.problem("LB206", "noise.min_timestep", f"no timestep of the {which} expert lies between {config.min_timestep} and {config.max_timestep}", "it is trained on its own range only", "widen the range")
+        low.problem(
+            "LB206",
+            "noise.min_timestep",
+            f"no timestep of the {which} expert lies between {config.min_timestep} and {config.max_timestep}",
+            "it is trained on its own range only",
+            "widen the range",
+        )
     source = "model.experts.train" if edge is not None else "noise"
     if least > 0:
         low.put("train:min_timestep", least, source if edge else "noise.min_timestep")
@@ -124,4 +176,8 @@ def _range(low: Lowering) -> None:
     for key in ("min_timestep", "max_timestep"):
         low.note("exact", f"noise.{key}", getattr(config, key), f"train:{key}", low.documents["train"].get(key, "left out"))
     if least > 0 or most < 1000:
-        low.add("train:preserve_distribution_shape", True, "so that the range cuts the distribution of timesteps instead of squeezing it (advanced_config.md:683)")
+        low.add(
+            "train:preserve_distribution_shape",
+            True,
+            "so that the range cuts the distribution of timesteps instead of squeezing it (advanced_config.md:683)",
+        )

@@ -75,7 +75,9 @@ OWNERS: dict[str, str] = {
     "cache_latents.num_workers": "cache.latents.workers",
     "cache_text.batch_size": "cache.text.batch_size",
     "cache_text.num_workers": "cache.text.workers",
-    **{f"{part}.{key}": "model.variant" for part in ("cache_latents", "cache_text") for key in ("model_version", "model_type", "i2v", "f1")},
+    **{
+        f"{part}.{key}": "model.variant" for part in ("cache_latents", "cache_text") for key in ("model_version", "model_type", "i2v", "f1")
+    },
     **{f"{part}.skip_existing": "cache.reuse" for part in ("cache_latents", "cache_text")},
     **{f"{part}.device": "hardware.device" for part in ("cache_latents", "cache_text")},
 }

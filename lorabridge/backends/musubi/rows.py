@@ -20,7 +20,10 @@ def _whole(value: float) -> Any:
     if value == int(value):
         return int(value)
     near = max(1, round(value))
-    return Cannot("it repeats a dataset a whole number of times (CU:138)", f"write `repeats: {near}`, or give the other datasets more repeats to keep the ratio")
+    return Cannot(
+        "it repeats a dataset a whole number of times (CU:138)",
+        f"write `repeats: {near}`, or give the other datasets more repeats to keep the ratio",
+    )
 
 
 def _minutes(value: Amount) -> int:

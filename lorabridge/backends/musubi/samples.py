@@ -29,7 +29,13 @@ def samples(low: Lowering, arch: Arch) -> File | None:
         low.put("train:sample_at_first", True, "sample.before")
     low.note("exact", "sample.before", sample.before, "train:sample_at_first", True if sample.before else "left out")
     if one_frame(low):
-        low.problem("LB307", "sample", "samples of FramePack's one-frame mode need its own settings", "the trainer stops when it draws the first one (wan and FramePack one_frame)", "write `sample: {every: never}`, or train on clips")
+        low.problem(
+            "LB307",
+            "sample",
+            "samples of FramePack's one-frame mode need its own settings",
+            "the trainer stops when it draws the first one (wan and FramePack one_frame)",
+            "write `sample: {every: never}`, or train on clips",
+        )
     entries: list[dict[str, Any]] = []
     for index, prompt in enumerate(sample.prompts):
         entry = _entry(low, arch, index, prompt)
@@ -79,7 +85,13 @@ def _frames(low: Lowering, arch: Arch, here: str, frames: int) -> dict[str, Any]
             low.refuse(path, frames, f"{low.family.title} draws pictures", "remove it")
         return {}
     if frames % 4 != 1:
-        low.problem("LB308", path, f"{frames} frames are not 4n + 1", "the trainer rounds them down (TB:893)", f"write `frames: {max(1, (frames - 1) // 4 * 4 + 1)}`")
+        low.problem(
+            "LB308",
+            path,
+            f"{frames} frames are not 4n + 1",
+            "the trainer rounds them down (TB:893)",
+            f"write `frames: {max(1, (frames - 1) // 4 * 4 + 1)}`",
+        )
     return {"frame_count": frames}
 
 
@@ -97,7 +109,12 @@ def _preset(low: Lowering, here: str, steps: Any, guidance: Any) -> dict[str, An
     for key, value in (("steps", steps), ("guidance", guidance)):
         path = f"{here}.{key}" if low.wrote(f"{here}.{key}") else f"sample.{key}"
         if low.wrote(path) and (key == "guidance" or steps not in IDEOGRAM_PRESETS):
-            low.refuse(path, value, "Ideogram 4 draws with presets of 12, 20 or 48 steps, each with its own guidance", "write `steps: 20`" if key == "steps" else "remove it")
+            low.refuse(
+                path,
+                value,
+                "Ideogram 4 draws with presets of 12, 20 or 48 steps, each with its own guidance",
+                "write `steps: 20`" if key == "steps" else "remove it",
+            )
     return {"sampler_preset": IDEOGRAM_PRESETS[steps]} if steps in IDEOGRAM_PRESETS else {}
 
 
@@ -115,7 +132,13 @@ def _pictures(low: Lowering, arch: Arch, here: str, prompt: Prompt) -> dict[str,
     path, files = f"{here}.control", [low.path(item) for item in prompt.control]
     if arch.image_to_video:
         if not files:
-            low.problem("LB307", here, "an image-to-video sample needs its first picture", "the trainer logs an error and draws nothing (TB:898)", "add `control: [picture.png]`")
+            low.problem(
+                "LB307",
+                here,
+                "an image-to-video sample needs its first picture",
+                "the trainer logs an error and draws nothing (TB:898)",
+                "add `control: [picture.png]`",
+            )
         if len(files) > 2:
             low.refuse(path, prompt.control, "it takes a first and a last picture", "name two at most")
         return dict(zip(("image_path", "end_image_path"), files, strict=False))
@@ -125,8 +148,20 @@ def _pictures(low: Lowering, arch: Arch, here: str, prompt: Prompt) -> dict[str,
         return {}
     if arch.video and low.family.name != "framepack":
         if not files:
-            low.problem("LB307", here, "a controlled sample needs its control clip", "the trainer logs an error and draws nothing (TB:906)", "add `control: [clip.mp4]`")
+            low.problem(
+                "LB307",
+                here,
+                "a controlled sample needs its control clip",
+                "the trainer logs an error and draws nothing (TB:906)",
+                "add `control: [clip.mp4]`",
+            )
         return {"control_video_path": files[0]} if files else {}
     if not files and low.variant.control is True:
-        low.problem("LB307", here, f"a sample of {low.family.title} ({low.variant.name}) needs a control picture", "the trainer stops, or draws without one", "add `control: [picture.png]`")
+        low.problem(
+            "LB307",
+            here,
+            f"a sample of {low.family.title} ({low.variant.name}) needs a control picture",
+            "the trainer stops, or draws without one",
+            "add `control: [picture.png]`",
+        )
     return {"control_image_path": files} if files else {}

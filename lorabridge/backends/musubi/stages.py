@@ -19,14 +19,30 @@ DATASET = "{files}/dataset.toml"
 def stages(low: Lowering, arch: Arch, caches: Sequence[str], extra: tuple[list[str], list[str]], sampling: bool) -> tuple[Stage, ...]:
     """What to run, in order."""
     env, single = _environment(low), _environment(low, first=True)
-    latents = (*_script(arch.latents), "--dataset_config", DATASET, *_paths(low, arch.latent_paths), *arch.latent_flags, *_latent_flags(low, arch))
+    latents = (
+        *_script(arch.latents),
+        "--dataset_config",
+        DATASET,
+        *_paths(low, arch.latent_paths),
+        *arch.latent_flags,
+        *_latent_flags(low, arch),
+    )
     text = (*_script(arch.text), "--dataset_config", DATASET, *_paths(low, arch.text_paths), *arch.text_flags, *_text_flags(low, arch))
     return (
         Stage("cache-latents", (*latents, *_cache(low, "latents"), *extra[0]), single, makes=tuple(caches), title="caching latents"),
         Stage("cache-text", (*text, *_cache(low, "text"), *extra[1]), single, makes=tuple(caches), title="caching text embeddings"),
         Stage(
             "train",
-            (*_launcher(low), *_script(arch.train)[1:], "--config_file", "{files}/train.toml", "--dataset_config", DATASET, *_prompts(sampling), *arch.cli),
+            (
+                *_launcher(low),
+                *_script(arch.train)[1:],
+                "--config_file",
+                "{files}/train.toml",
+                "--dataset_config",
+                DATASET,
+                *_prompts(sampling),
+                *arch.cli,
+            ),
             env,
             needs=("cache-latents", "cache-text"),
             makes=(f"{low.output}/{low.config.name}.safetensors",),
@@ -57,7 +73,15 @@ def launcher(low: Lowering) -> dict[str, Any]:
 
 def _launcher(low: Lowering) -> tuple[str, ...]:
     threads = low.config.hardware.threads
-    return ("{python}", "-m", "accelerate.commands.launch", "--config_file", "{files}/accelerate.yaml", "--num_cpu_threads_per_process", "1" if threads == "auto" else str(threads))
+    return (
+        "{python}",
+        "-m",
+        "accelerate.commands.launch",
+        "--config_file",
+        "{files}/accelerate.yaml",
+        "--num_cpu_threads_per_process",
+        "1" if threads == "auto" else str(threads),
+    )
 
 
 def _script(name: str) -> tuple[str, str]:
@@ -123,7 +147,14 @@ def caching(low: Lowering) -> None:
         elif plan.workers is not None:
             low.note("exact", f"{here}.workers", plan.workers, "--num_workers", plan.workers)
     if low.config.cache.reuse:
-        low.note("exact", "cache.reuse", True, "--skip_existing", True, "" if _users_caches(low) else "the folder's name changes with the settings, so stale files are not found")
+        low.note(
+            "exact",
+            "cache.reuse",
+            True,
+            "--skip_existing",
+            True,
+            "" if _users_caches(low) else "the folder's name changes with the settings, so stale files are not found",
+        )
 
 
 def _users_caches(low: Lowering) -> bool:
@@ -134,11 +165,23 @@ def hardware(low: Lowering) -> None:
     """GPUs, device and threads."""
     config = low.config.hardware
     if config.gpus and config.device == "cpu":
-        low.problem("LB307", "hardware.gpus", "`gpus` and `device: cpu` exclude each other", "accelerate would take one of them", "remove one")
+        low.problem(
+            "LB307", "hardware.gpus", "`gpus` and `device: cpu` exclude each other", "accelerate would take one of them", "remove one"
+        )
     if len(set(config.gpus)) != len(config.gpus):
-        low.problem("LB307", "hardware.gpus", "a GPU is listed twice", "two processes would share it and wait for each other", "list each once")
+        low.problem(
+            "LB307", "hardware.gpus", "a GPU is listed twice", "two processes would share it and wait for each other", "list each once"
+        )
     if config.gpus:
-        low.note("exact", "hardware.gpus", config.gpus, "CUDA_VISIBLE_DEVICES", ",".join(map(str, config.gpus)), f"{processes(low)} process(es)")
+        low.note(
+            "exact", "hardware.gpus", config.gpus, "CUDA_VISIBLE_DEVICES", ",".join(map(str, config.gpus)), f"{processes(low)} process(es)"
+        )
     for key in ("device", "threads"):
         if low.wrote(f"hardware.{key}"):
-            low.note("exact", f"hardware.{key}", getattr(config, key), "accelerate.yaml" if key == "device" else "OMP_NUM_THREADS", getattr(config, key))
+            low.note(
+                "exact",
+                f"hardware.{key}",
+                getattr(config, key),
+                "accelerate.yaml" if key == "device" else "OMP_NUM_THREADS",
+                getattr(config, key),
+            )

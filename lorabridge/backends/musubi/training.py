@@ -46,7 +46,6 @@ SCHEDULES = {
 }
 
 
-
 def processes(low: Lowering) -> int:
     """Copies of the model that train together."""
     return max(1, len(low.config.hardware.gpus))
@@ -62,7 +61,14 @@ def length(low: Lowering) -> int | None:
     steps = int(amount.value) if amount.unit == "steps" else _steps_of_samples(low, int(amount.value))
     low.put("train:max_train_steps", steps, "train.for")
     exact = amount.unit == "steps"
-    low.note("exact" if exact else "rewritten", "train.for", amount, "train:max_train_steps", steps, "" if exact else "samples over batch, accumulation and GPUs")
+    low.note(
+        "exact" if exact else "rewritten",
+        "train.for",
+        amount,
+        "train:max_train_steps",
+        steps,
+        "" if exact else "samples over batch, accumulation and GPUs",
+    )
     return steps
 
 
@@ -70,12 +76,24 @@ def _steps_of_samples(low: Lowering, samples: int) -> int:
     config = low.config
     sizes = {data.batch_size or config.train.batch_size for data in config.datasets}
     if len(sizes) > 1:
-        low.problem("LB308", "train.for", "musubi-tuner counts steps, and the datasets' batch sizes differ", "how many samples a step sees depends on the data", "write `for: … steps`, or give all datasets one batch size")
+        low.problem(
+            "LB308",
+            "train.for",
+            "musubi-tuner counts steps, and the datasets' batch sizes differ",
+            "how many samples a step sees depends on the data",
+            "write `for: … steps`, or give all datasets one batch size",
+        )
         return samples
     per_step = sizes.pop() * config.train.gradient_accumulation * processes(low)
     if samples % per_step:
         less = max(1, samples // per_step) * per_step
-        low.problem("LB308", "train.for", f"{samples} samples are no whole number of steps of {per_step} samples", "musubi-tuner counts steps", f"write `for: {less} samples` or `for: {(samples // per_step + 1) * per_step} samples`")
+        low.problem(
+            "LB308",
+            "train.for",
+            f"{samples} samples are no whole number of steps of {per_step} samples",
+            "musubi-tuner counts steps",
+            f"write `for: {less} samples` or `for: {(samples // per_step + 1) * per_step} samples`",
+        )
     return max(1, samples // per_step)
 
 
@@ -110,7 +128,14 @@ def save(low: Lowering) -> None:
     else:
         distance = (keep - 1) * count
         low.put("train:save_last_n_steps", distance, "save.keep_last")
-        low.note("rewritten", "save.keep_last", keep, "train:save_last_n_steps", distance, f"a distance in steps there: {keep} checkpoints, one each {count} steps")
+        low.note(
+            "rewritten",
+            "save.keep_last",
+            keep,
+            "train:save_last_n_steps",
+            distance,
+            f"a distance in steps there: {keep} checkpoints, one each {count} steps",
+        )
 
 
 def resume(low: Lowering) -> None:
@@ -119,8 +144,22 @@ def resume(low: Lowering) -> None:
     if state is not None:
         native = local_path(low, "train.resume_from", state)
         low.put("train:resume", native, "train.resume_from")
-        low.note("rewritten", "train.resume_from", state, "train:resume", native, "weights, optimizer, schedule and random state continue; counters start at 0")
-        low.problem("LB302", "train.resume_from", "steps and file names start again at 1", f"musubi-tuner keeps no counter in its states: {low.config.train.length} more are trained, and files of the same name are overwritten", "write what is left in `train.for`, and another `name` or `output.dir`", "warning")
+        low.note(
+            "rewritten",
+            "train.resume_from",
+            state,
+            "train:resume",
+            native,
+            "weights, optimizer, schedule and random state continue; counters start at 0",
+        )
+        low.problem(
+            "LB302",
+            "train.resume_from",
+            "steps and file names start again at 1",
+            f"musubi-tuner keeps no counter in its states: {low.config.train.length} more are trained, and files of the same name are overwritten",
+            "write what is left in `train.for`, and another `name` or `output.dir`",
+            "warning",
+        )
     if init is not None:
         native = local_path(low, "adapter.init_from", init)
         low.put("train:network_weights", native, "adapter.init_from")
@@ -133,11 +172,24 @@ def optimizer(low: Lowering) -> None:
     native = optimizer_name(config.type)
     if native is None:
         known = ", ".join(f"`{name}`" for name in OPTIMIZERS)
-        low.problem("LB301", "optimizer.type", f"musubi-tuner knows no optimizer `{config.type}`", "it stops after the model is loaded (TB:236)", f"known: {known}; or a full class path such as `torch.optim.Adam`")
+        low.problem(
+            "LB301",
+            "optimizer.type",
+            f"musubi-tuner knows no optimizer `{config.type}`",
+            "it stops after the model is loaded (TB:236)",
+            f"known: {known}; or a full class path such as `torch.optim.Adam`",
+        )
         native = config.type
     low.put("train:optimizer_type", native, "optimizer.type")
     package = "." in native and not native.startswith(_BUNDLED)
-    low.note("exact", "optimizer.type", config.type, "train:optimizer_type", native, f"needs the package {native.split('.')[0]}" if package else "")
+    low.note(
+        "exact",
+        "optimizer.type",
+        config.type,
+        "train:optimizer_type",
+        native,
+        f"needs the package {native.split('.')[0]}" if package else "",
+    )
     rate = 1e-4 if isinstance(config.lr, str) else config.lr
     low.put("train:learning_rate", rate, "optimizer.lr")
     low.note("exact", "optimizer.lr", config.lr, "train:learning_rate", rate)
@@ -165,7 +217,13 @@ def _optimizer_args(low: Lowering, native: str) -> list[str]:
         low.note("exact", f"optimizer.{key}", list(value) if key == "betas" else value, "train:optimizer_args", f"{key}={value!r}")
     for key, value in config.args.items():
         if key in values:
-            low.problem("LB202", f"optimizer.args.{key}", f"`optimizer.args.{key}` and `optimizer.{key}` say the same thing", "one of them would be lost", "remove one")
+            low.problem(
+                "LB202",
+                f"optimizer.args.{key}",
+                f"`optimizer.args.{key}` and `optimizer.{key}` say the same thing",
+                "one of them would be lost",
+                "remove one",
+            )
         values[key] = value
         low.note("exact", f"optimizer.args.{key}", value, "train:optimizer_args", f"{key}={value!r}")
     if native == "AdaFactor":
@@ -176,7 +234,13 @@ def _optimizer_args(low: Lowering, native: str) -> list[str]:
 def _adafactor(low: Lowering, values: dict[str, Any]) -> None:
     """Without these the trainer drops the schedule, and the rate becomes a starting value (TB:196)."""
     if values.get("relative_step") is True:
-        low.problem("LB307", "optimizer.args.relative_step", "with `relative_step: true` the learning rate and the schedule have no effect", "the trainer replaces both by Adafactor's own", "remove it")
+        low.problem(
+            "LB307",
+            "optimizer.args.relative_step",
+            "with `relative_step: true` the learning rate and the schedule have no effect",
+            "the trainer replaces both by Adafactor's own",
+            "remove it",
+        )
     for key in ("relative_step", "scale_parameter"):
         if key not in values:
             values[key] = False
@@ -210,7 +274,13 @@ def scheduler(low: Lowering) -> None:
         low.put("train:lr_scheduler_args", key_values(low, "scheduler.args", plan.args), "scheduler.args")
         low.note("exact", "scheduler.args", plan.args, "train:lr_scheduler_args", "")
     if low.config.optimizer.type.lower().endswith("schedulefree") and (plan.type != "constant" or plan.warmup != "off"):
-        low.problem("LB307", "scheduler", "a schedule-free optimizer has no schedule", "the trainer puts a dummy in its place (TB:276)", "remove `scheduler`; a warmup goes into `optimizer.args: {warmup_steps: …}`")
+        low.problem(
+            "LB307",
+            "scheduler",
+            "a schedule-free optimizer has no schedule",
+            "the trainer puts a dummy in its place (TB:276)",
+            "remove `scheduler`; a warmup goes into `optimizer.args: {warmup_steps: …}`",
+        )
 
 
 def _part(low: Lowering, path: str, part: Any, option: str) -> None:
@@ -228,7 +298,14 @@ def _part(low: Lowering, path: str, part: Any, option: str) -> None:
     native = int(part.value) * processes(low)
     low.put(at, native, path)
     exact = processes(low) == 1
-    low.note("exact" if exact else "rewritten", path, part, at, native, "" if exact else f"the schedule moves {processes(low)} times per step, once per GPU")
+    low.note(
+        "exact" if exact else "rewritten",
+        path,
+        part,
+        at,
+        native,
+        "" if exact else f"the schedule moves {processes(low)} times per step, once per GPU",
+    )
 
 
 def _schedule_shape(low: Lowering, native: str) -> None:
@@ -269,7 +346,10 @@ def logging(low: Lowering) -> None:
         if config.wandb.project is not None:
             low.note("exact", "logging.wandb.project", config.wandb.project, "", "left out", "W&B is not used")
         return
-    for key, option, value in (("project", "log_tracker_name", config.wandb.project), ("run_name", "wandb_run_name", config.wandb.run_name)):
+    for key, option, value in (
+        ("project", "log_tracker_name", config.wandb.project),
+        ("run_name", "wandb_run_name", config.wandb.run_name),
+    ):
         if value:
             low.put(f"train:{option}", value, f"logging.wandb.{key}")
             low.note("exact", f"logging.wandb.{key}", value, f"train:{option}", value)

@@ -240,6 +240,15 @@ def test_flux_quantizes_both_parts_by_one_key(process, compiled):
     assert not compiled("model.quantize={transformer: fp8, text_encoder: int8}", on="flux1").ok
 
 
+def test_quantized_qwen_image_with_preservation_takes_a_format_that_survives_it(process, compiled):
+    keep = "preservation.type=blank-prompt"
+    assert process("model.quantize.transformer=fp8", on="qwen-image")["model"]["qtype"] == "qfloat8"
+    assert process("model.quantize.transformer=fp8", keep, on="qwen-image")["model"]["qtype"] == "float8"
+    assert process("model.quantize.transformer=int8", keep, on="qwen-image")["model"]["qtype"] == "int8"
+    assert process("model.quantize.transformer=fp8", keep)["model"]["qtype"] == "qfloat8"
+    assert not compiled("model.quantize.transformer=int4", keep, on="qwen-image").ok
+
+
 def test_experts(process):
     model = process("model.experts={train: high-noise, switch_every: 10 steps}", "train.gradient_accumulation=2", on="wan22")
     assert model["model"]["model_kwargs"] == {"train_high_noise": True, "train_low_noise": False}

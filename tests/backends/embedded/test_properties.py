@@ -69,7 +69,7 @@ trees = st.fixed_dictionaries(
 
 def compiled(folder: Path, tree: dict[str, Any]) -> str:
     path = folder / "config.yaml"
-    path.write_text(json.dumps(tree), encoding="utf-8")
+    path.write_text(json.dumps(tree, ensure_ascii=False), encoding="utf-8")
     made = compile_config(load(path, shown="config.yaml", environ={}), "embedded", SITE)
     assert made.ok, made.diagnostics
     return made.files[0].text

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shlex
 import tempfile
 import tomllib
@@ -38,7 +39,7 @@ def merged(base: Any, over: Any) -> Any:
 
 def loaded(tree: dict[str, Any] | str) -> Loaded:
     path = _scratch() / "config.yaml"
-    path.write_text(tree if isinstance(tree, str) else yaml.safe_dump(tree, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    path.write_text(tree if isinstance(tree, str) else json.dumps(tree, ensure_ascii=False), encoding="utf-8")
     return load(path, shown="config.yaml", environ={})
 
 
@@ -53,7 +54,8 @@ class _Core(yaml.SafeLoader):
 
 
 _Core.yaml_implicit_resolvers = {
-    first: [(tag, rule) for tag, rule in rules if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:int")] for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    first: [(tag, rule) for tag, rule in rules if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:int")]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 for _tag, _rule, _first in (
     ("tag:yaml.org,2002:bool", r"^(?:true|false)$", "tf"),

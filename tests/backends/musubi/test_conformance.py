@@ -17,7 +17,10 @@ from lorabridge.plan.compile import compile_config
 from .helpers import GOLDENS
 
 HOME = os.environ.get("LORABRIDGE_MUSUBI_HOME", "")
-pytestmark = [pytest.mark.trainer, pytest.mark.skipif(not HOME, reason="LORABRIDGE_MUSUBI_HOME is not set: no musubi-tuner checkout to ask")]
+pytestmark = [
+    pytest.mark.trainer,
+    pytest.mark.skipif(not HOME, reason="LORABRIDGE_MUSUBI_HOME is not set: no musubi-tuner checkout to ask"),
+]
 
 PROBE = """
 import argparse, importlib, json, sys
@@ -91,7 +94,16 @@ def test_the_trainer_reads_every_golden(tmp_path: Path) -> None:
             words = [word.replace("{files}", str(files)) for word in stage.argv]
             place = next(index for index, word in enumerate(words) if word.startswith("{home}"))
             train = stage.name == "train"
-            requests.append({"id": f"{folder.name} {stage.name}", "script": Path(words[place]).stem, "argv": words[place + 1 :], "train": train, "keys": keys if train else [], "dataset": str(files / "dataset.toml")})
+            requests.append(
+                {
+                    "id": f"{folder.name} {stage.name}",
+                    "script": Path(words[place]).stem,
+                    "argv": words[place + 1 :],
+                    "train": train,
+                    "keys": keys if train else [],
+                    "dataset": str(files / "dataset.toml"),
+                }
+            )
     env = {**os.environ, "PYTHONPATH": str(found.home / "src"), "HF_HUB_OFFLINE": "1"}
     text = "".join(json.dumps(request) + "\n" for request in requests)
     run = subprocess.run([str(found.python), "-c", PROBE], input=text, capture_output=True, text=True, env=env, check=False, timeout=300)
@@ -101,5 +113,8 @@ def test_the_trainer_reads_every_golden(tmp_path: Path) -> None:
         assert not answer["error"], answer
         assert answer["unknown"] == [], answer
         assert answer["choices"] == [], answer
-        meant = [[str(tuple(table["resolution"])), table["cache_directory"], table["batch_size"], table["num_repeats"]] for table in tables[answer["id"].split()[0]]]
+        meant = [
+            [str(tuple(table["resolution"])), table["cache_directory"], table["batch_size"], table["num_repeats"]]
+            for table in tables[answer["id"].split()[0]]
+        ]
         assert answer["datasets"] == meant

@@ -102,7 +102,11 @@ def test_command_line_wins_over_the_file() -> None:
 
 
 def test_options_alone() -> None:
-    lifted = musubi.lift({"run.sh": "python zimage_train_network.py --dit /d.safetensors --network_module networks.lora_zimage --max_train_steps 10 --optimizer_type AdamW --lr_warmup_steps 10% --lr_scheduler cosine"})
+    lifted = musubi.lift(
+        {
+            "run.sh": "python zimage_train_network.py --dit /d.safetensors --network_module networks.lora_zimage --max_train_steps 10 --optimizer_type AdamW --lr_warmup_steps 10% --lr_scheduler cosine"
+        }
+    )
     assert lifted.data["model"] == {"family": "z-image", "variant": "base", "paths": {"transformer": "/d.safetensors"}}
     assert lifted.data["scheduler"] == {"type": "cosine", "warmup": "10%"}
     assert lifted.data["noise"]["timestep_sampling"] == "sigma", "the trainer's default"

@@ -107,15 +107,28 @@ def test_caching() -> None:
 
 
 def test_out_of_memory() -> None:
-    text = b"Traceback (most recent call last):\n  File \"x.py\", line 1\ntorch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.\n"
+    text = b'Traceback (most recent call last):\n  File "x.py", line 1\ntorch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.\n'
     assert [(event.event, event.code) for event in events("x", text)] == [("error", "oom")]
 
 
-@pytest.mark.parametrize("junk", [b"\xff\xfe\x00steps:", b"steps:  50%|#| 1/2 [00:0", b"\r\r\n\n", b"steps: 1%|x| 999999999999999999999999/1 [?<?, ?it/s]\n", b"epoch 1/", b"Traceback (most"])
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"\xff\xfe\x00steps:",
+        b"steps:  50%|#| 1/2 [00:0",
+        b"\r\r\n\n",
+        b"steps: 1%|x| 999999999999999999999999/1 [?<?, ?it/s]\n",
+        b"epoch 1/",
+        b"Traceback (most",
+    ],
+)
 def test_junk_does_not_raise(junk: bytes) -> None:
     events("x", junk)
 
 
 def test_accumulated_steps_are_told_once() -> None:
-    bars = b"".join(b"\rsteps:  50%%|#| %d/2 [00:01<00:01,  1.0it/s, avr_loss=%s]" % (step, loss) for step, loss in ((1, b"1.1"), (1, b"1.2"), (2, b"1.2"), (2, b"1.3"), (2, b"1.4")))
+    bars = b"".join(
+        b"\rsteps:  50%%|#| %d/2 [00:01<00:01,  1.0it/s, avr_loss=%s]" % (step, loss)
+        for step, loss in ((1, b"1.1"), (1, b"1.2"), (2, b"1.2"), (2, b"1.3"), (2, b"1.4"))
+    )
     assert [(event.step, event.loss) for event in of("progress", events("x", bars))] == [(1, 1.1), (2, 1.3)]

@@ -75,7 +75,10 @@ SPELLED: list[tuple[str, dict[str, Any]]] = [
     ("adapter: {type: loha}", {"network_module": "networks.loha"}),
     ("adapter: {type: lokr, factor: 8}", {"network_module": "networks.lokr", "network_args": ["factor=8"]}),
     ("model: {merge: []}", {"base_weights": ABSENT, "base_weights_multiplier": ABSENT}),
-    ("model: {merge: [/a.safetensors, {path: /b.safetensors, weight: 0.5}]}", {"base_weights": ["/a.safetensors", "/b.safetensors"], "base_weights_multiplier": [1.0, 0.5]}),
+    (
+        "model: {merge: [/a.safetensors, {path: /b.safetensors, weight: 0.5}]}",
+        {"base_weights": ["/a.safetensors", "/b.safetensors"], "base_weights_multiplier": [1.0, 0.5]},
+    ),
     ("model: {quantize: {transformer: off}}", {"fp8_base": ABSENT, "fp8_scaled": ABSENT}),
     ("model: {quantize: {transformer: fp8}}", {"fp8_base": True, "fp8_scaled": ABSENT}),
     ("model: {quantize: {transformer: fp8-scaled}}", {"fp8_base": True, "fp8_scaled": True}),
@@ -95,7 +98,10 @@ SPELLED: list[tuple[str, dict[str, Any]]] = [
     ("memory: {blocks_to_swap: 0}", {"blocks_to_swap": ABSENT}),
     ("memory: {blocks_to_swap: 28}", {"blocks_to_swap": 28}),
     ("memory: {gradient_checkpointing: false}", {"gradient_checkpointing": ABSENT}),
-    ("memory: {gradient_checkpointing: true, checkpoint_offload: true}", {"gradient_checkpointing": True, "gradient_checkpointing_cpu_offload": True}),
+    (
+        "memory: {gradient_checkpointing: true, checkpoint_offload: true}",
+        {"gradient_checkpointing": True, "gradient_checkpointing_cpu_offload": True},
+    ),
     ("memory: {attention: null}", {"sdpa": True}),
     ("memory: {attention: ''}", {"sdpa": True}),
     ("memory: {attention: flash}", {"flash_attn": True, "sdpa": ABSENT}),
@@ -105,11 +111,20 @@ SPELLED: list[tuple[str, dict[str, Any]]] = [
     ("noise: {timestep_sampling: null}", {"timestep_sampling": "shift", "discrete_flow_shift": 2.0}),
     ("noise: {timestep_sampling: uniform}", {"timestep_sampling": "uniform", "discrete_flow_shift": ABSENT, "sigmoid_scale": ABSENT}),
     ("noise: {timestep_sampling: logit-normal}", {"timestep_sampling": "shift", "discrete_flow_shift": 1.0, "sigmoid_scale": 1.0}),
-    ("noise: {timestep_sampling: sigma, weighting: logit-normal, logit_mean: 1}", {"weighting_scheme": "logit_normal", "logit_mean": -1.0, "logit_std": 1.0}),
-    ("noise: {timestep_sampling: logsnr, logit_mean: -6, logit_std: 2}", {"timestep_sampling": "logsnr", "logit_mean": -6.0, "logit_std": 2.0}),
+    (
+        "noise: {timestep_sampling: sigma, weighting: logit-normal, logit_mean: 1}",
+        {"weighting_scheme": "logit_normal", "logit_mean": -1.0, "logit_std": 1.0},
+    ),
+    (
+        "noise: {timestep_sampling: logsnr, logit_mean: -6, logit_std: 2}",
+        {"timestep_sampling": "logsnr", "logit_mean": -6.0, "logit_std": 2.0},
+    ),
     ("noise: {weighting: ''}", {"weighting_scheme": "none"}),
     ("noise: {weighting: cosmap}", {"weighting_scheme": "cosmap"}),
-    ("noise: {min_timestep: 0, max_timestep: 1000}", {"min_timestep": ABSENT, "max_timestep": ABSENT, "preserve_distribution_shape": ABSENT}),
+    (
+        "noise: {min_timestep: 0, max_timestep: 1000}",
+        {"min_timestep": ABSENT, "max_timestep": ABSENT, "preserve_distribution_shape": ABSENT},
+    ),
     ("noise: {min_timestep: 100}", {"min_timestep": 100, "max_timestep": ABSENT, "preserve_distribution_shape": True}),
     ("sample: {every: 0}", {"sample_every_n_steps": ABSENT, "sample_every_n_epochs": ABSENT, "sample_at_first": ABSENT}),
     ("sample: {every: 5 steps, prompts: [a]}", {"sample_every_n_steps": 5, "sample_at_first": True}),
@@ -118,7 +133,16 @@ SPELLED: list[tuple[str, dict[str, Any]]] = [
     ("logging: {dir: logs}", {"log_with": "tensorboard", "logging_dir": "/project/logs", "log_prefix": ABSENT}),
     ("logging: {dir: logs, prefix: p_}", {"log_prefix": "p_"}),
     ("logging: {to: off, dir: logs}", {"log_with": ABSENT, "logging_dir": ABSENT}),
-    ("logging: {to: wandb, wandb: {project: p}}", {"log_with": "wandb", "logging_dir": "/project/output/logs", "log_tracker_name": "p", "wandb_run_name": "run", "wandb_api_key": ABSENT}),
+    (
+        "logging: {to: wandb, wandb: {project: p}}",
+        {
+            "log_with": "wandb",
+            "logging_dir": "/project/output/logs",
+            "log_tracker_name": "p",
+            "wandb_run_name": "run",
+            "wandb_api_key": ABSENT,
+        },
+    ),
     ("hardware: {timeout: 0}", {"ddp_timeout": ABSENT}),
     ("hardware: {timeout: 30 minutes}", {"ddp_timeout": 30}),
     ("output: results", {"output_dir": "/project/results", "output_name": "run"}),
@@ -133,7 +157,18 @@ def test_training_options(text: str, expected: dict[str, Any]) -> None:
 
 
 DATASETS: list[tuple[str, dict[str, Any]]] = [
-    ("{images: /a}", {"image_directory": "/a", "resolution": [1024, 1024], "num_repeats": 1, "batch_size": 1, "enable_bucket": True, "bucket_no_upscale": False, "caption_extension": ".txt"}),
+    (
+        "{images: /a}",
+        {
+            "image_directory": "/a",
+            "resolution": [1024, 1024],
+            "num_repeats": 1,
+            "batch_size": 1,
+            "enable_bucket": True,
+            "bucket_no_upscale": False,
+            "caption_extension": ".txt",
+        },
+    ),
     ("{images: a/b}", {"image_directory": "/project/a/b"}),
     ("{images: /a, repeats: 10}", {"num_repeats": 10}),
     ("{images: /a, resolution: null}", {"resolution": [1024, 1024]}),
@@ -156,7 +191,15 @@ def test_dataset_parameters(text: str, expected: dict[str, Any]) -> None:
 
 def test_every_dataset_names_everything_that_could_leak_in() -> None:
     for table in tables("datasets: [{images: /a}, {images: /b, resolution: [512]}]"):
-        assert {"resolution", "enable_bucket", "bucket_no_upscale", "caption_extension", "batch_size", "num_repeats", "cache_directory"} <= table.keys()
+        assert {
+            "resolution",
+            "enable_bucket",
+            "bucket_no_upscale",
+            "caption_extension",
+            "batch_size",
+            "num_repeats",
+            "cache_directory",
+        } <= table.keys()
 
 
 def test_several_sizes_are_several_datasets_with_a_cache_each() -> None:
@@ -190,7 +233,12 @@ class TestPrompts:
 
     @pytest.mark.parametrize(
         ("written", "left"),
-        [("[trigger] on a beach", "on a beach"), ("a photo of [trigger], smiling", "a photo of, smiling"), ("sks", ""), ("asks sks why", "asks why")],
+        [
+            ("[trigger] on a beach", "on a beach"),
+            ("a photo of [trigger], smiling", "a photo of, smiling"),
+            ("sks", ""),
+            ("asks sks why", "asks why"),
+        ],
     )
     def test_without_the_trigger(self, written: str, left: str) -> None:
         found = prompts(f"without_trigger: true, prompts: ['{written}']")

@@ -21,7 +21,11 @@ def test_an_option_that_no_field_has() -> None:
     made = plan(native("num_timestep_buckets: 10, cuda_allow_tf32: true, compile_mode: max-autotune"))
     found = train(native("num_timestep_buckets: 10, cuda_allow_tf32: true, compile_mode: max-autotune"))
     assert (found["num_timestep_buckets"], found["cuda_allow_tf32"], found["compile_mode"]) == (10, True, "max-autotune")
-    assert [note.path for note in made.notes if note.kind == "native"] == ["backends.musubi.num_timestep_buckets", "backends.musubi.cuda_allow_tf32", "backends.musubi.compile_mode"]
+    assert [note.path for note in made.notes if note.kind == "native"] == [
+        "backends.musubi.num_timestep_buckets",
+        "backends.musubi.cuda_allow_tf32",
+        "backends.musubi.compile_mode",
+    ]
 
 
 def test_a_default_is_overridden() -> None:
@@ -56,7 +60,12 @@ def test_lists_are_joined() -> None:
         ("save: {every: never}\n" + native("save_every_n_steps: 5"), "LB305", "backends.musubi.save_every_n_steps", "save.every"),
         ("memory: {attention: sdpa}\n" + native("xformers: true"), "LB305", "backends.musubi.xformers", "memory.attention"),
         ("adapter: {conv_rank: 4}\n" + native("network_args: [conv_dim=8]"), "LB305", "backends.musubi.network_args", "conv_dim"),
-        ("cache: {latents: {batch_size: 2}}\n" + native("cache_latents: {batch_size: 4}"), "LB305", "backends.musubi.cache_latents.batch_size", "cache.latents.batch_size"),
+        (
+            "cache: {latents: {batch_size: 2}}\n" + native("cache_latents: {batch_size: 4}"),
+            "LB305",
+            "backends.musubi.cache_latents.batch_size",
+            "cache.latents.batch_size",
+        ),
     ],
 )
 def test_findings(text: str, code: str, path: str, says: str) -> None:

@@ -93,7 +93,14 @@ def test_a_wrong_place_is_told(tmp_path: Path) -> None:
 
 
 def test_what_a_run_left(tmp_path: Path) -> None:
-    names = ["cat-000001.safetensors", "cat-step00000005.safetensors", "cat.safetensors", "catalog.safetensors", "cat-2-step00000001.safetensors", "cat-000001.txt"]
+    names = [
+        "cat-000001.safetensors",
+        "cat-step00000005.safetensors",
+        "cat.safetensors",
+        "catalog.safetensors",
+        "cat-2-step00000001.safetensors",
+        "cat-000001.txt",
+    ]
     states = ["cat-000001-state", "cat-step00000005-state", "cat-state"]
     for age, name in enumerate(names):
         (tmp_path / name).touch()
@@ -104,7 +111,12 @@ def test_what_a_run_left(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         os.utime(tmp_path / name, (1000 + age, 1000 + age))
     (tmp_path / "sample").mkdir()
-    for name in ("cat_000005_00_20260101000000_42_000.png", "cat_e000001_00_20260101000009_42_000.png", "dog_000005_00_20260101000000_000.png", "cat_notes.txt"):
+    for name in (
+        "cat_000005_00_20260101000000_42_000.png",
+        "cat_e000001_00_20260101000009_42_000.png",
+        "dog_000005_00_20260101000000_000.png",
+        "cat_notes.txt",
+    ):
         (tmp_path / "sample" / name).touch()
     found = musubi.artifacts(tmp_path, "cat")
     assert [path.name for path in found.checkpoints] == names[:3]

@@ -7,11 +7,20 @@ import pytest
 from .helpers import BASE, codes, plan, train
 
 QWEN = BASE.replace("z-image", "qwen-image")
-HV = BASE.replace("family: z-image", "family: hunyuan-video").replace("te.safetensors", "te.safetensors, text_encoder_2: /m/clip.safetensors")
-HIDREAM = BASE.replace("{family: z-image, paths: {transformer: /m/dit.safetensors, vae: /m/vae.safetensors, text_encoder: /m/te.safetensors}}", "{family: hidream-o1, paths: {transformer: /m/dit.safetensors}}")
+HV = BASE.replace("family: z-image", "family: hunyuan-video").replace(
+    "te.safetensors", "te.safetensors, text_encoder_2: /m/clip.safetensors"
+)
+HIDREAM = BASE.replace(
+    "{family: z-image, paths: {transformer: /m/dit.safetensors, vae: /m/vae.safetensors, text_encoder: /m/te.safetensors}}",
+    "{family: hidream-o1, paths: {transformer: /m/dit.safetensors}}",
+)
 WAN = BASE.replace("family: z-image", "family: wan21")
 KREA = BASE.replace("z-image", "krea2")
-KONTEXT = BASE.replace("family: z-image", "family: flux1-kontext").replace("te.safetensors", "te.safetensors, text_encoder_2: /m/clip.safetensors").replace("{images: /data/a}", "{images: /data/a, control: [/data/c]}")
+KONTEXT = (
+    BASE.replace("family: z-image", "family: flux1-kontext")
+    .replace("te.safetensors", "te.safetensors, text_encoder_2: /m/clip.safetensors")
+    .replace("{images: /data/a}", "{images: /data/a, control: [/data/c]}")
+)
 
 REFUSED = [
     ("adapter: {type: dora}", "LB301", "adapter.type"),
@@ -161,7 +170,9 @@ def test_experts_of_one_expert_models_are_refused() -> None:
     assert ("LB506", "model.experts") in codes(plan("model: {experts: both}", base=WAN))
 
 
-WAN22 = BASE.replace("family: z-image", "family: wan22, variant: t2v-a14b").replace("/m/dit.safetensors", "/m/low.safetensors, transformer_high_noise: /m/high.safetensors")
+WAN22 = BASE.replace("family: z-image", "family: wan22, variant: t2v-a14b").replace(
+    "/m/dit.safetensors", "/m/low.safetensors, transformer_high_noise: /m/high.safetensors"
+)
 
 
 class TestExperts:

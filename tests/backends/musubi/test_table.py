@@ -39,7 +39,12 @@ def test_rows_write_options_that_the_trainer_has() -> None:
 
 
 def test_every_variant_that_the_families_promise_is_known() -> None:
-    promised = {(family.name, variant.name) for family in FAMILIES.values() for variant in family.variants if needs_of(family, variant, "musubi") is not None}
+    promised = {
+        (family.name, variant.name)
+        for family in FAMILIES.values()
+        for variant in family.variants
+        if needs_of(family, variant, "musubi") is not None
+    }
     assert promised == set(ARCHS)
 
 
@@ -65,7 +70,9 @@ def test_architectures_name_options_that_their_scripts_have(arch: Arch) -> None:
 def test_every_variant_compiles(family: str, variant: str) -> None:
     arch = ARCHS[family, variant]
     paths = ", ".join(f"{name}: /m/{name}.safetensors" for name in [*arch.keys, *(["transformer_high_noise"] if family == "wan22" else [])])
-    made = plan(base=f"lorabridge: 1\nname: x\nmodel: {{family: {family}, variant: '{variant}', paths: {{{paths}}}}}\ndatasets: [{{images: /a}}]\ntrain: {{for: 10 steps}}\n")
+    made = plan(
+        base=f"lorabridge: 1\nname: x\nmodel: {{family: {family}, variant: '{variant}', paths: {{{paths}}}}}\ndatasets: [{{images: /a}}]\ntrain: {{for: 10 steps}}\n"
+    )
     assert made.ok, made.diagnostics
     options = options_of(arch.train)
     lines = [line for line in made.files[0].text.splitlines() if " = " in line]
