@@ -119,6 +119,9 @@ def _plausible(header: Header, start: bytes) -> bool:
 
 def parse(raw: bytes, header: Header) -> Header:
     """Read the JSON `raw` into `header`, whose `size` and `length` are known."""
+    if len(raw) != header.length:
+        header.problems.append(_cut(header, f"has {len(raw):,} of the {header.length:,} bytes of its header"))
+        return header
     document = _json(raw, header)
     if document is None:
         return header

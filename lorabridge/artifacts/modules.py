@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -214,7 +215,7 @@ def _stated(module: Module, config: Mapping[str, Any]) -> float | None:
     if not isinstance(alpha, int | float):
         return None
     if config.get(f"{before}use_rslora") is True and rank:
-        return float(alpha) * float(rank) ** 0.5
+        return float(alpha) * math.sqrt(rank)
     return float(alpha)
 
 

@@ -49,7 +49,10 @@ def decode(raw: Any, dtype: str) -> NDArray[Any]:
 
 
 def encode(values: Any, dtype: str) -> bytes:
-    """Numbers as bytes of `dtype`, rounded to nearest, ties to even; what is too large becomes infinite or NaN, as torch does.
+    """Numbers as bytes of `dtype`, rounded to nearest, ties to even.
+
+    What is too large becomes infinite or NaN as in torch 2.13; F8_E4M3, which has no infinity, then holds its largest number,
+    and NaN for infinity itself.
 
     Raises ValueError for dtypes that cannot be written here.
     """
@@ -89,7 +92,8 @@ def _to_fp8(array: NDArray[np.float32], dtype: str) -> NDArray[np.uint8]:
     step = values[-1] - values[-2]
     nan = {"F8_E4M3": 0x7F, "F8_E5M2": 0x7F}.get(dtype, 0x80)
     over = size > values[-1] + step / 2 if values[-1] % (2 * step) == 0 else size >= values[-1] + step / 2
-    found = np.where(over, 0x7C if dtype == "F8_E5M2" else nan, found)
+    found = np.where(over, {"F8_E5M2": 0x7C, "F8_E4M3": 0x7E}.get(dtype, nan), found)
+    found = np.where(np.isinf(array) & (dtype == "F8_E4M3"), nan, found)
     zero = dtype.endswith("FNUZ") & (found == 0)
     signed = np.where(np.signbit(array) & ~zero & (found != 0x80), found | 0x80, found)
     return np.where(np.isnan(array), nan, signed).astype(np.uint8)

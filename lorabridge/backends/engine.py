@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from lorabridge.backends.base import OMIT, Cannot, File, Note, NoteKind, Omit, Plan, Row, Site, Stage
 from lorabridge.backends.paths import absolute
 from lorabridge.config.amounts import Amount
-from lorabridge.config.fields import leaves
+from lorabridge.config.fields import leaves, walk
 from lorabridge.config.load import Loaded
 from lorabridge.config.paths import split_path
 from lorabridge.config.schema import Config
@@ -124,7 +125,7 @@ class Lowering:
         self.note("exact" if row.exact else "rewritten", path, value, row.at, native, row.note)
 
     def _cannot(self, row: Row, path: str, value: Any, spelled: Cannot) -> None:
-        if value == default_of(row.path) or value in row.neutral:
+        if value in row.neutral or (value == default_of(row.path) and not (self.wrote(path) and _optional(row.path) and value not in _NOTHING)):
             return
         if self.wrote(path) or path not in self.resolved.origins:
             self.refuse(path, value, spelled.why, spelled.fix)
@@ -150,6 +151,18 @@ class Lowering:
             value = get(self.config, path)
             if value != default_of(general):
                 self.refuse(path, value, f"it has no such setting for {self.family.name}")
+
+
+_NOTHING: tuple[Any, ...] = (False, "off", "", None)
+
+
+@cache
+def _optional(path: str) -> bool:
+    """Whether the path lies in a section that says something by being there (`train.ema`, `preservation`)."""
+    rows = dict(walk(Config))
+    parts = path.split(".")
+    above = [rows.get(".".join(parts[:end])) for end in range(1, len(parts))]
+    return any(row is not None and row.section is not None and not row.many and not row.made and not row.info.is_required() for row in above)
 
 
 def default_of(path: str) -> Any:

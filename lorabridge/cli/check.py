@@ -14,6 +14,7 @@ from lorabridge.diagnostics import Diagnostic
     "--backend", "-b", "backends", multiple=True, metavar="NAME", help="Also check that this trainer can do it (repeatable; `all`)."
 )
 @click.option("--paths/--no-paths", default=False, help="Also check that folders and files exist.")
+@click.option("--trainer", default="", metavar="NAME", help="Take the files for this trainer's own (musubi, diffusion-pipe, ai-toolkit).")
 @set_option
 @unsupported_option
 @format_option
@@ -29,27 +30,45 @@ def command(
     files: tuple[str, ...],
     backends: tuple[str, ...],
     paths: bool,
+    trainer: str,
     overrides: tuple[str, ...],
     unsupported: str,
     style: str,
     fail_level: str,
     exit_zero: bool,
 ) -> int:
-    """Check configs, for the language alone or for a trainer too.
+    """Check configs, for the language alone or for a trainer too; and the trainers' own files and launch scripts as they are.
 
     \b
     Exit codes: 0 clean, 1 findings, 2 usage.
     Example: lorabridge check qwen.yaml --backend musubi
+             lorabridge check train.toml dataset.toml
     """
-    found: list[Diagnostic] = []
-    texts: dict[str, str] = {}
-    for file in files:
+    native = _native(files, trainer)
+    found, texts = _check_native(native, trainer, paths)
+    for file in (file for file in files if file not in native):
         items, seen = _check(file, _backends(backends), paths, overrides, unsupported)
         found += items
         texts |= seen
     report(found, style, texts, clean=f"{len(files)} file{'s' if len(files) > 1 else ''} checked, no findings")  # type: ignore[arg-type]
     levels = {"error": ("error",), "warning": ("error", "warning"), "hint": ("error", "warning", "hint")}[fail_level]
     return int(any(item.severity in levels for item in found) and not exit_zero)
+
+
+def _native(files: tuple[str, ...], trainer: str) -> list[str]:
+    from lorabridge.plan.native import TRAINERS, is_native
+
+    if trainer and trainer not in TRAINERS:
+        raise click.BadParameter(f"`{trainer}` is not one of {', '.join(TRAINERS)}", param_hint="--trainer")
+    return [file for file in dict.fromkeys(files) if trainer or is_native(file)]
+
+
+def _check_native(files: list[str], trainer: str, paths: bool) -> tuple[list[Diagnostic], dict[str, str]]:
+    if not files:
+        return [], {}
+    from lorabridge.plan.native import check_files
+
+    return check_files(files, trainer=trainer, paths=paths)
 
 
 def _backends(names: tuple[str, ...]) -> list[str]:

@@ -66,6 +66,7 @@ def walk(model: type[Section], prefix: str = "") -> Iterator[tuple[str, FieldRow
             yield from walk(row.section, f"{path}[]." if row.many else f"{path}.")
 
 
+@cache
 def leaves(model: type[Section]) -> dict[str, FieldRow]:
     """The keys that hold a value and not a section, by dotted path."""
     return {path: row for path, row in walk(model) if row.section is None}

@@ -74,6 +74,8 @@ class Interpreter:
         self.readings.append(Reading(path, value, meaning))
         if meaning.kind in WORDS and meaning.kind in row.words:
             return meaning.kind
+        if meaning.kind == "off" and value == "" and getattr(row.kind, "blank", False):
+            return value  # the empty text is the word for none: leaving it out would inherit another one
         return _DROP
 
     def _invalid(self, value: Any, meaning: Meaning, path: KeyPath) -> None:

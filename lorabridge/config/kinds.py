@@ -71,7 +71,7 @@ class Num(ValueKind):
         if isinstance(value, bool) or not isinstance(value, int | float):
             self._wrong_type(value)
         if isinstance(value, float) and not math.isfinite(value):
-            fail("LB106", f"`{value}` is not a finite number")
+            fail("LB106", f"`{value}` is not a finite number", "write an ordinary number")
         if self.whole:
             if isinstance(value, float) and value != int(value):
                 fail("LB105", f"a whole number is expected here, found `{value}`")
@@ -84,7 +84,7 @@ class Num(ValueKind):
             (self.le is not None and value > self.le, f"at most {self.le}"),
         ):
             if bad:
-                fail("LB106", f"`{value}` is out of range: it must be {text}")
+                fail("LB106", f"`{value}` is out of range", f"write a number that is {text}")
         return value if self.whole else float(value)
 
     def _wrong_type(self, value: Any) -> NoReturn:
@@ -122,7 +122,7 @@ class Text(ValueKind):
         if not self.blank and not value.strip():
             fail("LB105", "the text is empty")
         if self.pattern and not re.fullmatch(self.pattern, value):
-            fail("LB106", f"`{value}` is not accepted here: {self.hint}")
+            fail("LB106", f"`{value}` is not accepted here", self.hint)
         return value
 
     def schema(self) -> Json:

@@ -72,22 +72,22 @@ def raises(body: list[ast.stmt]) -> bool:
     return bool(body) and isinstance(body[-1], ast.Raise)
 
 
-def held_against(node: ast.If, scope: Scope, evaluator: Evaluator) -> Iterator[tuple[Table, list[Any]]]:
-    """Keys with the only values that the branches let through.
+def held_against(node: ast.If, scope: Scope, evaluator: Evaluator) -> Iterator[tuple[Table, list[Any], bool]]:
+    """Keys with the values that branches hold them against, and whether anything else is refused.
 
-    Either `if x not in [...]: raise`, or a chain of `elif x == value` that ends in `else: raise`.
+    Either `if x not in [...]: raise`, or a chain of `elif x == value`, which may end in `else: raise`.
     """
     test = node.test
     if isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.NotIn) and raises(node.body):
         leaf, values = evaluator.eval(test.left, scope), evaluator.eval(test.comparators[0], scope)
         if isinstance(leaf, Table) and isinstance(values, list | tuple | dict) and is_plain(list(values)):
-            yield leaf, list(values)
+            yield leaf, list(values), True
     chain = _chain(node, scope, evaluator)
     if chain is not None:
         yield chain
 
 
-def _chain(node: ast.If, scope: Scope, evaluator: Evaluator) -> tuple[Table, list[Any]] | None:
+def _chain(node: ast.If, scope: Scope, evaluator: Evaluator) -> tuple[Table, list[Any], bool] | None:
     leaf: Table | None = None
     values: list[Any] = []
     while True:
@@ -103,4 +103,4 @@ def _chain(node: ast.If, scope: Scope, evaluator: Evaluator) -> tuple[Table, lis
             node = node.orelse[0]
         else:
             break
-    return (leaf, values) if leaf is not None and raises(node.orelse) else None
+    return (leaf, values, raises(node.orelse)) if leaf is not None else None

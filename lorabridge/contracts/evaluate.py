@@ -91,17 +91,15 @@ class Evaluator:
             value = self._binding(module, name, statement)
         if value is not MISSING:
             return value
-        if module.checkout.is_package(f"{module.dotted}.{name}") or module.checkout.module(f"{module.dotted}.{name}"):
-            return self._submodule(module, name)
+        inner = module.checkout.module(f"{module.dotted}.{name}") if module.path.name == "__init__.py" else None
+        if inner is not None:
+            return inner
         for star in module.names.get("*", ()):
             if isinstance(star, ast.ImportFrom):
                 source = module.checkout.module(self.absolute(module, star))
                 if source is not None and name in source.names:
                     return self.global_name(source, name)
         return Unknown(name)
-
-    def _submodule(self, module: Module, name: str) -> Any:
-        return module.checkout.module(f"{module.dotted}.{name}") or Unknown(f"{module.dotted}.{name}")
 
     def _binding(self, module: Module, name: str, statement: ast.stmt) -> Any:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -174,6 +172,9 @@ class Evaluator:
 
     def stored(self, table: Table, key: str) -> None:
         """A key that the trainer sets itself, for certain. Filled in by the subclass."""
+
+    def chosen(self, leaf: Table, values: dict[Any, Any]) -> None:
+        """A key whose value must be one of a dict's. Filled in by the subclass."""
 
     # expressions
 
@@ -251,9 +252,6 @@ class Evaluator:
     def _Await(self, node: ast.Await, scope: Scope) -> Any:
         return self.eval(node.value, scope)
 
-    def _Lambda(self, node: ast.Lambda, scope: Scope) -> Any:
-        return Function(node, scope.module, scope)
-
     def _Call(self, node: ast.Call, scope: Scope) -> Any:
         return self.call(node, scope)
 
@@ -313,6 +311,8 @@ class Evaluator:
             if isinstance(key, str):
                 return self.read(value, key, "[]", node, scope)
             return value.item if isinstance(key, int | Unknown) else Unknown()
+        if isinstance(value, dict) and isinstance(key, Table):
+            self.chosen(key, value)
         try:
             return value[key] if isinstance(value, list | tuple | dict) and is_plain(key) else Unknown()
         except (KeyError, IndexError, TypeError):

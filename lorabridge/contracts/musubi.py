@@ -60,7 +60,7 @@ def _scripts(source: Checkout) -> Iterator[Module]:
         if any(word in path.name for word in _NOT_TRAINING):
             continue
         module = source.file(path)
-        if module is not None and module.mentions(module.tree, "arser") and _start(module) is not None:
+        if module is not None and module.mentions(module.tree, "pars") and _start(module) is not None:
             yield module
 
 

@@ -78,7 +78,7 @@ def _add(tracer: Tracer, parser: Parser, node: ast.Call, scope: Scope) -> None:
     entry = Entry(
         f"{scope.module.shown}:{node.lineno}",
         type=None if action in _SWITCHES else converter(_keyword(node, "type"), tracer, scope),
-        required=said.get("required") is True,
+        required=said.get("required") is True or (not flags[0].startswith("-") and said.get("nargs") not in ("?", "*")),
         nargs=said.get("nargs") if is_plain(said.get("nargs")) else None,
         action=(action if isinstance(action, str) else "computed") if action != "store" else None,
         dest=dest if dest != name else None,

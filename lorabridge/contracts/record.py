@@ -22,6 +22,7 @@ class Read:
     default: Any = None
     default_of: str | None = None
     choices: list[Any] = field(default_factory=list)
+    compared: list[Any] = field(default_factory=list)
     certain: bool = False
     refused: bool = False
     overwritten: bool = False
@@ -29,7 +30,8 @@ class Read:
     def entry(self) -> Entry:
         """The key as a contract holds it."""
         required = "required" in self.ways or (self.certain and self.ways == {"[]"} and not self.overwritten)
-        choices = tuple(self.choices) or None
+        own = [self.default] if self.choices and self.default is not None and self.default not in self.choices else []
+        choices = (*own, *self.choices) or None
         return Entry(
             self.at, self.type, self.default, self.default_of, choices, required=required, refused=self.refused, overwritten=self.overwritten
         )
@@ -37,8 +39,9 @@ class Read:
 
 @dataclass
 class Record:
-    """Reads by table and key; `open` holds what else takes a table's keys, by the table's path."""
+    """Reads by table and key; `open` holds what else takes a table's keys, by the table's path. `root` goes without saying."""
 
+    root: str = ""
     reads: dict[Key, Read] = field(default_factory=dict)
     written: set[Key] = field(default_factory=set)
     open: dict[tuple[str, ...], list[str]] = field(default_factory=dict)
@@ -57,8 +60,8 @@ class Record:
 
     def _default(self, found: Read, table: Table, default: Any) -> None:
         if isinstance(default, Table):
-            short = default.path[-1] if default.path[:-1] == table.path else default.label
-            found.default_of = short
+            outer = default.path[1:] if default.path[0] == self.root and len(default.path) > 1 else default.path
+            found.default_of = default.path[-1] if default.path[:-1] == table.path else ".".join(outer)
             inner = self.reads.get((default.path[:-1], default.path[-1]))
             if inner is not None and found.default is None:
                 found.default = inner.default
@@ -82,6 +85,12 @@ class Record:
         found = self.of(leaf)
         if found is not None:
             found.choices += [value for value in values if value not in found.choices]
+
+    def compare(self, leaf: Table, values: Collection[Any]) -> None:
+        """Note the values that a key is compared with, whatever the branches do."""
+        found = self.of(leaf)
+        if found is not None:
+            found.compared += [value for value in values if value not in found.compared]
 
     def sections(self, roots: Collection[tuple[str, ...]]) -> dict[tuple[str, ...], Section]:
         """The tables with their keys. A value that was only ever searched with `in` is no table."""

@@ -84,7 +84,10 @@ class Checkout:
     modules: dict[str, Module | None] = field(default_factory=dict)
 
     def module(self, dotted: str) -> Module | None:
-        """The module of a dotted name, parsed once; None when it is not part of the tree, or cannot be read."""
+        """The module of a dotted name, parsed once; None when it is not part of the tree, or cannot be read.
+
+        A folder without `__init__.py` is an empty module.
+        """
         if dotted not in self.modules:
             self.modules[dotted] = self._load(dotted)
         return self.modules[dotted]
@@ -93,10 +96,6 @@ class Checkout:
         """The module in a file of the tree."""
         parts = list(path.relative_to(self.root).with_suffix("").parts)
         return self.module(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
-
-    def is_package(self, dotted: str) -> bool:
-        """Whether the name is a folder of the tree (namespace packages have no `__init__.py`)."""
-        return bool(dotted) and self.root.joinpath(*dotted.split(".")).is_dir()
 
     def _load(self, dotted: str) -> Module | None:
         if not dotted:
@@ -112,4 +111,4 @@ class Checkout:
                     return Module(self, dotted, path, ast.parse(text), text.splitlines())
             except (OSError, SyntaxError, ValueError, RecursionError):
                 continue
-        return None
+        return Module(self, dotted, stem / "__init__.py", ast.parse(""), []) if stem.is_dir() else None

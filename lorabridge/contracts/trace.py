@@ -50,9 +50,10 @@ class Tracer(Evaluator):
         follow_parsers: bool = False,
         everything: bool = True,
         enter: Callable[[Class | Function], bool] | None = None,
+        root: str = "",
     ) -> None:
         super().__init__()
-        self.record = Record()
+        self.record = Record(root=root)
         self.parsers: list[Parser] = []
         self.fixed = fixed or {}
         self.files = files or {}
@@ -79,6 +80,10 @@ class Tracer(Evaluator):
     def stored(self, table: Table, key: str) -> None:
         """A key that the trainer sets itself."""
         self.record.write(table, key)
+
+    def chosen(self, leaf: Table, values: dict[Any, Any]) -> None:
+        """A key that is looked up in a dict."""
+        self.record.choose(leaf, [value for value in values if is_plain(value)])
 
     def declare(self, node: ast.AST, type_: str | None, choices: Collection[Any] = ()) -> None:
         """Say what type the key read by this expression is declared to have."""
@@ -108,7 +113,8 @@ class Tracer(Evaluator):
         return ended
 
     def _FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> bool:
-        scope.names[node.name] = Function(node, scope.module, scope, scope.owner)
+        scope.names[node.name] = made = Function(node, scope.module, scope, scope.owner)
+        scope.inner.append(made)
         return False
 
     _AsyncFunctionDef = _FunctionDef
@@ -164,8 +170,10 @@ class Tracer(Evaluator):
 
     def _told(self, node: ast.If, scope: Scope) -> None:
         """Choices and refusals that the shape of the branches tells."""
-        for leaf, values in held_against(node, scope, self):
-            self.record.choose(leaf, values)
+        for leaf, values, closed in held_against(node, scope, self):
+            self.record.compare(leaf, values)
+            if closed:
+                self.record.choose(leaf, values)
         test = node.test
         if isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.In) and raises(node.body):
             key, table = self.eval(test.left, scope), self.eval(test.comparators[0], scope)
@@ -300,15 +308,31 @@ class Tracer(Evaluator):
     def _worth(self, function: Function, values: list[Any]) -> bool:
         if any(is_tracked(value) for value in values):
             return self.enter(function)
-        return self.follow_parsers and function.module.mentions(function.node, "arser")
+        return self.follow_parsers and function.module.mentions(function.node, "pars")
 
     def _walk(self, function: Function, given: list[Any], named: dict[str, Any], rest: Any) -> Any:
-        scope = Scope(function.module, outer=function.scope, owner=function.owner)
+        scope = Scope(function.module, outer=function.scope, owner=function.owner, maybe=function.scope.maybe if function.scope else 0)
         tables.bind(self, function, scope, given, named, rest)
         if isinstance(function.node, ast.Lambda):
-            return self.eval(function.node.body, scope)
+            value = self.eval(function.node.body, scope)
+            self.rest_of(scope)
+            return value
         self.run(function.node.body, scope)
+        self.rest_of(scope)
         return best(scope.returned)
+
+    def rest_of(self, scope: Scope) -> None:
+        """Walk the functions that were defined in a scope and that nothing has called by name: they were handed on."""
+        for inner in scope.inner if self.everything else ():
+            if not any(mark[0] is inner.node for mark in self._seen):
+                scope.maybe += 1
+                self._walk(inner, [], {}, Unknown())
+                scope.maybe -= 1
+
+    def _Lambda(self, node: ast.Lambda, scope: Scope) -> Any:
+        made = Function(node, scope.module, scope, scope.owner)
+        scope.inner.append(made)
+        return made
 
     def instantiate(self, cls: Class, positional: list[Any], named: dict[str, Any], rest: Any) -> Instance:
         """An object of a class of the tree; with a table among its arguments its methods are walked, too."""

@@ -72,6 +72,7 @@ class Scope:
     given: dict[str, Any] = field(default_factory=dict)
     returned: list[Any] = field(default_factory=list)
     owner: Class | None = None
+    inner: list[Function] = field(default_factory=list)
     maybe: int = 0
 
     def find(self, name: str) -> Any:

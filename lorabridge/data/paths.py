@@ -82,7 +82,7 @@ def _contents(loaded: Loaded, folder: Path, endings: frozenset[str], data: Datas
 
 
 def _under(loaded: Loaded, value: str) -> Path:
-    path = Path(value.replace("\\", "/")).expanduser() if value.startswith("~") else Path(value)
+    path = Path(os.path.expanduser(value.replace("\\", "/"))) if value.startswith("~") else Path(value)
     return path if path.is_absolute() else loaded.root / path
 
 

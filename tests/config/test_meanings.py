@@ -13,7 +13,7 @@ from lorabridge.config.load import Loaded
 from lorabridge.config.meanings import WORDS, Meaning
 from lorabridge.config.paths import show
 from lorabridge.diagnostics import Diagnostic
-from lorabridge.families.resolve import get
+from lorabridge.families.resolve import Resolved, get, resolve
 
 WHOLE = whole()
 SPOTS = spots(WHOLE)
@@ -65,6 +65,8 @@ def test_every_declared_meaning(path: str, slot: str, raw: Any, load_text: LoadT
         value = get(loaded.config, show(spot))
         if meaning.kind in row.words:
             assert value == meaning.kind
+        elif meaning.kind == "off" and getattr(row.kind, "blank", False) and raw == "":
+            assert value == ""
         else:
             assert value == _default(row)
 
@@ -104,6 +106,22 @@ def test_a_word_that_a_meaning_needs_can_be_written(path: str, load_text: LoadTe
         assert not _here(loaded, show(spot))
 
 
+SAID_BY_THE_DEFAULT = {
+    ("model.training_adapter", "empty"),  # no adapter
+    ("model.training_adapter", "null"),
+    ("model.experts", "null"),  # both
+    ("noise.weighting", "empty"),  # none
+    ("noise.weighting", "null"),
+    ("loss.type", "empty"),  # mse
+    ("loss.type", "null"),
+    ("logging.wandb.key_env", "empty"),  # WANDB_API_KEY
+    ("logging.wandb.key_env", "null"),
+    ("datasets[].trigger", "empty"),  # the empty text
+    ("evaluate.datasets[].trigger", "empty"),
+    ("sample.prompts[].negative", "empty"),
+}
+
+
 def test_no_meaning_is_declared_that_could_not_be_told_apart() -> None:
     """A raw zero that means a word of the language must have that word, or the field's default."""
     for path, row in LEAVES.items():
@@ -112,9 +130,7 @@ def test_no_meaning_is_declared_that_could_not_be_told_apart() -> None:
             meaning = getattr(row.meanings, slot)
             if meaning is not None and meaning.kind in WORDS and meaning.kind not in row.words:
                 assert not row.info.is_required(), (path, slot)
-                default = _default(row)
-                off = default in (None, "", [], {}, "none")
-                assert meaning.kind not in ("off", "unlimited", "random") or off, (path, slot, meaning, default)
+                assert row.meanings.absent.kind == meaning.kind or (path, slot) in SAID_BY_THE_DEFAULT, (path, slot, meaning)
 
 
 REPRESENTATIVE = [
@@ -139,6 +155,7 @@ REPRESENTATIVE = [
     ("train.ema", 0, None),
     ("preservation", None, None),
     ("model.training_adapter", "", None),
+    ("sample.negative", "", ""),
 ]
 
 
@@ -157,6 +174,16 @@ def test_representative_fields(path: str, raw: Any, meant: Any, load_text: LoadT
     assert [item for item in loaded.diagnostics if item.severity == "error"] == []
     assert get(loaded.config, path) == meant
     assert type(get(loaded.config, path)) is type(meant)
+
+
+def test_an_empty_text_is_not_inherited_over(load_text: LoadText, small: str) -> None:
+    text = small.replace("images: pictures", 'images: pictures, trigger: ""') + 'sample: {negative: blurry, prompts: [{prompt: x, negative: ""}, y]}\n'
+    loaded = load_text(text)
+    assert loaded.config is not None
+    resolved = resolve(loaded.config)
+    assert isinstance(resolved, Resolved)
+    assert resolved.config.datasets[0].trigger == ""
+    assert [item.negative for item in resolved.config.sample.prompts] == ["", "blurry"]
 
 
 def test_booleans_are_not_zeros(load_text: LoadText, small: str) -> None:

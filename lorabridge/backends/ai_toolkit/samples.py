@@ -134,7 +134,7 @@ def _control(low: Lowering, arch: Arch, here: str, prompt: Prompt) -> dict[str, 
 
 def _check(low: Lowering, index: int, prompt: Prompt) -> None:
     path = f"sample.prompts[{index}].prompt"
-    if False:
+    if "--" in prompt.prompt:
         cut = prompt.prompt.partition("--")[0].strip()
         low.problem(
             "LB307",

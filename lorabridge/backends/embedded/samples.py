@@ -62,7 +62,7 @@ def _prompts(low: Lowering) -> None:
         if sample.without_trigger:
             # only the placeholder is taken out, so the word itself becomes one
             texts = [text if _PLACE in text else text.replace(low.config.trigger, _PLACE) for text in texts]
-        low.put("job:sample.without_trigger", sample.without_trigger, "sample.without_trigger")
+            low.put("job:sample.without_trigger", True, "sample.without_trigger")
         _tell(low, texts, "job:sample.without_trigger")
     else:
         texts = _spelled(low, texts)

@@ -34,7 +34,7 @@ def test_another_commit_and_another_python_are_told(tmp_path):
     found = locate({"LORABRIDGE_AI_TOOLKIT_HOME": str(home), "LORABRIDGE_AI_TOOLKIT_PYTHON": sys.executable})
     assert found is not None
     assert found.commit == "0" * 40
-    assert "0000000" in found.problems[0]
+    assert found.problems == ()  # drift is for `doctor` to tell; it does not keep a run from starting
     assert str(found.python) == sys.executable
 
 

@@ -38,7 +38,7 @@ def test_another_python(tmp_path: Path) -> None:
     found = locate({"LORABRIDGE_DIFFUSION_PIPE_HOME": str(checkout(tmp_path)), "LORABRIDGE_DIFFUSION_PIPE_PYTHON": "/nowhere/python"})
     assert found is not None
     assert found.python == Path("/nowhere/python")
-    assert "no Python" in found.problems[0]
+    assert "does not exist" in found.problems[0]
 
 
 def test_empty_submodules_are_told(tmp_path: Path) -> None:
@@ -49,8 +49,10 @@ def test_empty_submodules_are_told(tmp_path: Path) -> None:
     assert "submodules/ComfyUI" in found.problems[0]
 
 
-def test_a_wrong_place_is_none(tmp_path: Path) -> None:
-    assert locate({"LORABRIDGE_DIFFUSION_PIPE_HOME": str(tmp_path)}) is None
+def test_a_wrong_place_is_told(tmp_path: Path) -> None:
+    found = locate({"LORABRIDGE_DIFFUSION_PIPE_HOME": str(tmp_path)})
+    assert found is not None
+    assert "train.py" in found.problems[0]
 
 
 def test_a_detached_head_and_a_worktree(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ SAID: list[tuple[list[str], dict[str, Any]]] = [
     ([DRAWN], {"sample.every": {"steps": 10}, "sample.at_start": True, "sample.at_end": True, "sample.width": 1328, "sample.steps": 25, "sample.seed": 42}),
     ([DRAWN, "sample.before=false", "sample.seed=0"], {"sample.at_start": False, "sample.seed": 0}),
     ([DRAWN, "sample.prompts=[{prompt: a, seed: 3}, {prompt: b, seed: 3}]"], {"sample.seed": 3, "sample.prompts": ["a", "b"]}),
-    (["trigger=sks", DRAWN, "sample.prompts=['[trigger] x', 'sks y']"], {"sample.prompts": ["[trigger] x", "sks y"], "sample.without_trigger": False}),
+    (["trigger=sks", DRAWN, "sample.prompts=['[trigger] x', 'sks y']"], {"sample.prompts": ["[trigger] x", "sks y"], "sample.without_trigger": ABSENT}),
     (
         ["trigger=sks", DRAWN, "sample.without_trigger=true", "sample.prompts=['[trigger] x', 'sks y', z]"],
         {"sample.prompts": ["[trigger] x", "[trigger] y", "z"], "sample.without_trigger": True},

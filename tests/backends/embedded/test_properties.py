@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from lorabridge.backends import embedded
@@ -76,7 +76,7 @@ def compiled(folder: Path, tree: dict[str, Any]) -> str:
 
 
 @given(tree=trees)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None, phases=[p for p in Phase if p not in (Phase.shrink, Phase.explain)])
 def test_there_and_back(tree: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.getbasetemp()
     text = compiled(folder, {"lorabridge": 1, "name": "run"} | tree)

@@ -89,7 +89,7 @@ def test_usual_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_wrong_place_is_told(tmp_path: Path) -> None:
     found = musubi.locate({"LORABRIDGE_MUSUBI_HOME": str(tmp_path)})
     assert found is not None
-    assert "no musubi-tuner" in found.problems[0]
+    assert "holds no such checkout" in found.problems[0]
 
 
 def test_what_a_run_left(tmp_path: Path) -> None:

@@ -1,0 +1,75 @@
+"""Find a trainer's checkout, its Python and its commit, without running anything. Shared by the backends' `locate.py`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from lorabridge.backends.base import Installation
+
+Problems = Callable[[Path, Path], Iterable[str]]
+
+
+def find(environ: Mapping[str, str], variable: str, names: Sequence[str], marks: Sequence[str], problems: Problems) -> Installation | None:
+    """The checkout that `<variable>_HOME` names, or one called like `names` in a usual place; None when there is none.
+
+    `marks` are files that a checkout holds; `<variable>_PYTHON` names its interpreter. `problems(home, python)`
+    adds what only this trainer needs. A problem is what keeps it from running; an unknown commit is none.
+    """
+    named = environ.get(f"{variable}_HOME")
+    places = [Path(named).expanduser()] if named else _usual(environ, names)
+    home = next((place.absolute() for place in places if named or _holds(place, marks)), None)
+    if home is None:
+        return None
+    python = _python(home, environ.get(f"{variable}_PYTHON"))
+    found = [] if _holds(home, marks) else [f"{home} holds no such checkout: {' or '.join(m for m in marks if not (home / m).is_file())} is missing"]
+    if not python.is_file():
+        found.append(f"{python} does not exist; set {variable}_PYTHON")
+    return Installation(home, python, commit_of(home), None, (*found, *problems(home, python)))
+
+
+def _usual(environ: Mapping[str, str], names: Sequence[str]) -> Iterator[Path]:
+    user = environ.get("HOME") or environ.get("USERPROFILE")
+    here = Path.cwd()
+    for folder in (here, here.parent, *([Path(user)] if user else [])):
+        yield from (folder / name for name in names)
+
+
+def _holds(place: Path, marks: Sequence[str]) -> bool:
+    return all((place / mark).is_file() for mark in marks)
+
+
+def _python(home: Path, named: str | None) -> Path:
+    if named:
+        return Path(named).expanduser().absolute()
+    inside = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
+    own = (home.joinpath(folder, *inside) for folder in ("venv", ".venv"))
+    return next((python for python in own if python.is_file()), Path(sys.executable))
+
+
+def commit_of(home: Path) -> str:
+    """The commit that is checked out, read from git's own files; empty when it cannot be read."""
+    git = home / ".git"
+    try:
+        if git.is_file():
+            git = (home / git.read_text(encoding="utf-8").partition("gitdir:")[2].strip()).resolve()
+        head = (git / "HEAD").read_text(encoding="utf-8").strip()
+        return _reference(git, head.removeprefix("ref:").strip()) if head.startswith("ref:") else head
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _reference(git: Path, name: str) -> str:
+    common = git / "commondir"
+    folders = [git] + ([(git / common.read_text(encoding="utf-8").strip()).resolve()] if common.is_file() else [])
+    for folder in folders:
+        if (folder / name).is_file():
+            return (folder / name).read_text(encoding="utf-8").strip()
+        packed = folder / "packed-refs"
+        for line in packed.read_text(encoding="utf-8").splitlines() if packed.is_file() else ():
+            commit, _, ref = line.partition(" ")
+            if ref.strip() == name:
+                return commit
+    return ""
