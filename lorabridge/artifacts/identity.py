@@ -87,10 +87,9 @@ def identify_adapter(adapter: Adapter, found: Identity | None = None, origin: Or
     modules = adapter.of("transformer")
     origin = origin or origin_of(adapter.header.metadata)
     fits = matches(wanted((module.name, module.shape) for module in modules)) if modules else []
-    best = [match for match in leaders(fits) if match.names >= 0.9]
+    best = _alike([match for match in fits if match.names >= 0.9])
     if best and best[0].shapes == 0.0:
-        best = [match for match in fits if match.names == best[0].names and (match.depth == 1.0 or best[0].depth < 1.0)]
-        found.notes.append("the widths are of no published model: tiny, changed, or newer than this table")
+        found.notes.append(_NO_SIZE)
     _settle(found, best, origin)
     found.known = bool(best) and best[0].exact
     if not found.families and origin.families:
@@ -99,12 +98,20 @@ def identify_adapter(adapter: Adapter, found: Identity | None = None, origin: Or
     return found
 
 
+_NO_SIZE = "the widths are of no published model: tiny, changed, or newer than this table"
+
+
+def _alike(fits: list[Match]) -> list[Match]:
+    """The matches with as many names and shapes as the best. A LoRA of some blocks fits deeper models as well."""
+    return [match for match in fits if match.rank[:2] == fits[0].rank[:2]]
+
+
 def _settle(found: Identity, best: list[Match], origin: Origin) -> None:
-    """Families and variants of the best matches, narrowed by metadata where both agree."""
-    said = [match for match in best if set(match.table.families) & set(origin.families)]
+    """Families and variants of the best matches: those that metadata names, else those of the right depth, else all."""
+    said = leaders([match for match in best if set(match.table.families) & set(origin.families)])
     if best and origin.families and not said:
         found.notes.append(f"the metadata says `{origin.stated}`, the names and shapes say otherwise")
-    chosen = said or best
+    chosen = said or [match for match in best if match.depth == 1.0] or best
     variants = tuple(dict.fromkeys(variant for match in chosen for variant in match.table.variants))
     narrowed = tuple(item for item in variants if item[0] in origin.families and (not origin.variants or item[1] in origin.variants))
     found.variants = narrowed or variants
@@ -142,8 +149,8 @@ def _transformer(tensors: Mapping[str, Tensor], found: Identity) -> bool:
     if not best:
         return False
     if best[0].shapes < 0.5:
-        best = [match for match in fits if match.names == best[0].names and (match.depth == 1.0 or best[0].depth < 1.0)]
-        found.notes.append("the widths are of no published model: tiny, changed, or newer than this table")
+        best = _alike(fits)
+        found.notes.append(_NO_SIZE)
     found.role = "transformer"
     _settle(found, best, Origin())
     found.known = best[0].shapes > 0.985

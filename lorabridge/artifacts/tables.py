@@ -122,12 +122,16 @@ def tables() -> tuple[Table, ...]:
 
 @dataclass(frozen=True)
 class Match:
-    """How well a table fits. Shares are of the modules that were asked for, except `depth`: blocks there of blocks in the table."""
+    """How well a table fits. `names` and `shapes` are shares of the modules asked for.
+
+    `depth` is the share of the table's modules of these names that are there, `strange` of those there that it does not have.
+    """
 
     table: Table
     names: float
     shapes: float
     depth: float
+    strange: float = 0.0
 
     @property
     def exact(self) -> bool:
@@ -135,9 +139,9 @@ class Match:
         return self.names == 1.0 and self.shapes == 1.0 and self.table.sized
 
     @property
-    def rank(self) -> tuple[float, float, float]:
+    def rank(self) -> tuple[float, ...]:
         """What decides between tables. Shapes that fit in part (an odd layer) still count."""
-        return (round(self.names, 3), round(self.shapes, 3) if self.table.sized else 0.0, round(self.depth, 3))
+        return (round(self.names, 3), round(self.shapes, 3) if self.table.sized else 0.0, round(self.depth, 3), -self.strange)
 
 
 Wanted = Mapping[str, tuple[int, frozenset[Shape]]]
@@ -179,7 +183,7 @@ def _match(table: Table, found: Wanted, total: int, whole: bool) -> Match:
     here = sum(count for key, (count, _) in found.items() if key in known)
     blocks = sum(sum(row.count for row in rows) for key, rows in known.items() if key in found)
     depth = min(here, blocks) / max(here, blocks, 1)
-    return Match(table, there / max(size, 1), fitting / max(size, 1), depth)
+    return Match(table, there / max(size, 1), fitting / max(size, 1), depth, 1 - here / max(total, 1))
 
 
 def _all_fit(shapes: frozenset[Shape], rows: tuple[Row, ...]) -> bool:

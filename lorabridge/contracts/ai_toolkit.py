@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from lorabridge.contracts.evaluate import Evaluator
-from lorabridge.contracts.model import Entry, Section
+from lorabridge.contracts.model import Section
 from lorabridge.contracts.source import Checkout, Module
 from lorabridge.contracts.trace import Tracer
 from lorabridge.contracts.values import Class, Function, Scope, Table, Unknown
@@ -96,8 +97,8 @@ def _processes(source: Checkout) -> Iterator[tuple[str, Class]]:
     yield from _extensions(source, reader)
     module, table = source.module("jobs.TrainJob"), source.module("jobs.process")
     old = reader.global_name(module, "process_dict") if module is not None else None
-    for name, title in old.items() if isinstance(old, dict) and table is not None else ():
-        cls = reader.global_name(table, title) if isinstance(title, str) else None
+    for name, title in old.items() if isinstance(old, dict) else ():
+        cls = reader.global_name(table, title) if table is not None and isinstance(title, str) else None
         if isinstance(cls, Class) and _trains(cls, reader):
             yield name, cls
 
@@ -127,34 +128,32 @@ def _trains(cls: Class, reader: Evaluator) -> bool:
     return any(owner.node.name == "BaseSDTrainProcess" for owner in reader.bases(cls))
 
 
+class _Named(Tracer):
+    """A tracer that takes every attribute of a certain name for a table."""
+
+    def attribute(self, value: Any, name: str) -> Any:
+        """An attribute of a value."""
+        return Table((name,)) if name in _FREE else super().attribute(value, name)
+
+
 def _free(source: Checkout) -> dict[str, Section]:
     """Keys below `model.model_kwargs`, found by the attribute's name wherever it is read."""
-    found: dict[str, Entry] = {}
+    tracer = _Named(everything=False, enter=lambda _: False)
     for path in sorted([*source.root.glob("extensions_built_in/**/*.py"), *source.root.glob("toolkit/**/*.py")]):
         if not any(word in path.read_text(encoding="utf-8", errors="replace") for word in _FREE):
             continue
         module = source.file(path)
         for node in ast.walk(module.tree) if module is not None else ():
-            if isinstance(node, ast.Call | ast.Subscript | ast.Compare) and module is not None:
-                _note(node, module, found)
-    return {"model.model_kwargs": Section(dict(sorted(found.items())))} if found else {}
+            if module is not None and _reads_free(node):
+                tracer.eval(node, Scope(module, maybe=1))
+    return {f"model.{'.'.join(path)}": section for path, section in tracer.record.sections([]).items() if path[0] in _FREE and len(path) == 1}
 
 
-def _note(node: ast.Call | ast.Subscript | ast.Compare, module: Module, found: dict[str, Entry]) -> None:
-    tracer = Tracer(everything=False)
-    table = Table(("model_kwargs",))
+def _reads_free(node: ast.AST) -> bool:
     if isinstance(node, ast.Call):
-        holder = node.func.value if isinstance(node.func, ast.Attribute) else None
+        holder: ast.expr | None = node.func.value if isinstance(node.func, ast.Attribute) else None
+    elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+        holder = node.value
     else:
-        holder = node.value if isinstance(node, ast.Subscript) else node.comparators[0]
-    if not (isinstance(holder, ast.Attribute) and holder.attr in _FREE):
-        return
-    scope = Scope(module, {"__table__": table})
-    copy = ast.parse(ast.unparse(node).replace(ast.unparse(holder), "__table__"), mode="eval").body
-    tracer.eval(copy, scope)
-    for (path, key), read in tracer.record.reads.items():
-        if path == table.path and not (isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)):
-            entry = read.entry()
-            old = found.get(key)
-            fresh = Entry(f"{module.shown}:{node.lineno}", entry.type, entry.default, entry.default_of)
-            found[key] = fresh if old is None or (old.default is None and fresh.default is not None) else old
+        holder = node.comparators[0] if isinstance(node, ast.Compare) else None
+    return isinstance(holder, ast.Attribute) and holder.attr in _FREE

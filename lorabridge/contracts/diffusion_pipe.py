@@ -46,8 +46,8 @@ def extract(source: Checkout) -> dict[str, Section]:
         found[f"model.{model}"] = sections.get("model", Section({}))
     found |= _optimizers(module, models[:1], optimizers)
     found.pop("model", None)
-    arguments = [parser for parser in survey.parsers if parser.options]
-    return found | {"args": Section(parser.options, tuple(parser.takes)) for parser in arguments[:1]}
+    arguments = next((parser for parser in survey.parsers if parser.options), None)
+    return found if arguments is None else found | {"args": Section(arguments.options, tuple(arguments.takes))}
 
 
 def _optimizers(module: Module, models: list[str], names: list[str]) -> dict[str, Section]:

@@ -272,10 +272,8 @@ class Evaluator:
             return self.global_name(value, name)
         if isinstance(value, Instance):
             return value.attributes[name] if name in value.attributes else self.method(value, value.cls, name)
-        if isinstance(value, Super):
-            return self.method(value.instance, value.owner, name, skip=True)
-        if isinstance(value, Class):
-            return self.method(None, value, name)
+        if isinstance(value, Super | Class):
+            return self.method(value.instance, value.owner, name, skip=True) if isinstance(value, Super) else self.method(None, value, name)
         if isinstance(value, Unknown):
             return Unknown(f"{value.name}.{name}" if value.name and value is not MISSING else "")
         if name == "value" and is_plain(value):

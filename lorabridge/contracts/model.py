@@ -164,6 +164,9 @@ _TUPLES = ("choices", "flags", "only")
 
 
 def _entries(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, Entry]:
-    return {
-        key: Entry(**{word: tuple(value) if word in _TUPLES else value for word, value in facts.items()}) for key, facts in raw.items()
-    }
+    return {key: _entry(facts) for key, facts in raw.items()}
+
+
+def _entry(facts: Mapping[str, Any]) -> Entry:
+    read: dict[str, Any] = {word: tuple(value) if word in _TUPLES else value for word, value in facts.items()}
+    return Entry(**read)

@@ -50,8 +50,7 @@ def extract(source: Checkout) -> dict[str, Section]:
     """The options of each script, by its name, and the sections of the dataset file."""
     found: dict[str, Section] = {}
     for module in _scripts(source):
-        for name, section in _script(module):
-            found[name] = section
+        found.update(_script(module))
     return found | _dataset(source)
 
 

@@ -29,8 +29,9 @@ _SAME = {"deepcopy", "copy", "dumps", "loads", "dict", "OrderedDict", "list", "t
 """Functions from elsewhere that hand on what they are given."""
 
 
-def method(tracer: Tracer, table: Table, name: str, node: ast.Call, scope: Scope) -> Any:
+def method(tracer: Tracer, called: Method, node: ast.Call, scope: Scope) -> Any:
     """A call of a method of a table."""
+    table, name = called.instance, called.name
     if name in _READING and node.args:
         key = tracer.eval(node.args[0], scope)
         default = tracer.eval(node.args[1], scope) if len(node.args) > 1 else MISSING
@@ -92,7 +93,7 @@ def foreign(tracer: Tracer, name: str, positional: list[Any], node: ast.Call, sc
         return [[Unknown(), item] for item in tracer.items(first)]
     if last in ("list", "tuple", "sorted", "set", "reversed") and not isinstance(first, Table):
         return _collected(last, first, tracer)
-    return first if last in _SAME or isinstance(first, Table) and last in ("str", "Path") else Unknown()
+    return first if last in _SAME or (isinstance(first, Table) and last in ("str", "Path")) else Unknown()
 
 
 def _collected(name: str, first: Any, tracer: Tracer) -> Any:

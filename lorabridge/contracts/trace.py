@@ -226,12 +226,13 @@ class Tracer(Evaluator):
         called = self.eval(node.func, scope)
         if isinstance(called, Unknown) and called.name == "super":
             return self._super(scope)
-        if isinstance(called, Method) and isinstance(called.instance, Parser):
-            return parsers.method(self, called, node, scope)
-        if isinstance(called, Method) and isinstance(called.instance, Table):
-            return tables.method(self, called.instance, called.name, node, scope)
-        if isinstance(called, Bound) and self._reader(called) is not None:
-            return tables.reader(self, self._reader(called), node, scope)
+        if isinstance(called, Method) and isinstance(called.instance, Parser | Table):
+            return (parsers.method if isinstance(called.instance, Parser) else tables.method)(self, called, node, scope)
+        if isinstance(called, Bound) and (read := self._reader(called)) is not None:
+            return tables.reader(self, read, node, scope)
+        return self._handed(called, node, scope)
+
+    def _handed(self, called: Any, node: ast.Call, scope: Scope) -> Any:
         positional, named, rest = self.arguments(node, scope)
         if isinstance(called, Function | Bound):
             return self.enter_function(called, positional, named, rest)

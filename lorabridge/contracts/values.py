@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -166,11 +167,9 @@ def is_tracked(value: Any, depth: int = 3) -> bool:
 
 def best(values: list[Any]) -> Any:
     """Of several possible values: one that can be followed, else the first known, else unknown."""
-    for wanted in (is_tracked, lambda value: not isinstance(value, Unknown)):
-        for value in values:
-            if wanted(value):
-                return value
-    return values[0] if values else Unknown()
+    known = [value for value in values if not isinstance(value, Unknown)]
+    followed = [value for value in known if is_tracked(value)]
+    return (followed or known or values or [Unknown()])[0]
 
 
 def jsonable(value: Any) -> Any:
@@ -181,6 +180,6 @@ def jsonable(value: Any) -> Any:
         return [jsonable(item) for item in value]
     if isinstance(value, dict):
         return {str(key): jsonable(inner) for key, inner in value.items()}
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+    if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value

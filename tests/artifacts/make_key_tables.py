@@ -277,7 +277,7 @@ def diffusers_tables(_, tables):
         ("ideogram4", "base", ["ideogram4:base"], "Ideogram4Transformer2DModel", {}),
         ("ernie-image", "base", ["ernie-image:base"], "ErnieImageTransformer2DModel", {}),
         ("nucleus-image", "base", ["nucleus-image:base"], "NucleusMoEImageTransformer2DModel", {}),
-        ("minimax-h3", "base", ["minimax-h3:base"], "MiniMaxH3Transformer3DModel", {}),
+        ("minimax-h3", "base", variants("minimax-h3", "fl2va", "ref2va"), "MiniMaxH3Transformer3DModel", {}),
         ("ace-step", "1.5", ["ace-step:1.5"], "AceStepTransformer1DModel", {}),
     )  # fmt: skip
     for arch, name, found, cls, config in rows:

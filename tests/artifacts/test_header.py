@@ -66,7 +66,7 @@ BROKEN = {
     "three offsets": ({"a": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1, 2]}}, 1, "LB802"),
     "no offsets": ({"a": {"dtype": "U8", "shape": [1]}}, 1, "LB802"),
     "more keys": ({"a": {**entry(0, 1), "more": 1}}, 1, "LB802"),
-    "a list": ([1, 2], 1, "LB802"),
+    "a list": ([1, 2], 1, "LB801"),
     "an entry is a list": ({"a": [1]}, 1, "LB802"),
     "metadata is a list": ({"__metadata__": ["x"], "a": entry(0, 1)}, 1, "LB802"),
     "metadata with a number": ({"__metadata__": {"x": 1}, "a": entry(0, 1)}, 1, "LB802"),

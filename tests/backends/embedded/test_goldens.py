@@ -24,7 +24,10 @@ def compiled(path: Path) -> Plan:
 
 
 def expected_files(made: Plan) -> dict[str, str]:
-    report = "".join(f"{note.kind:9} {note.path or '-'}: {note.value} -> {note.at} {note.native}{'  # ' + note.text if note.text else ''}\n" for note in made.notes)
+    report = "".join(
+        f"{note.kind:9} {note.path or '-'}: {note.value} -> {note.at} {note.native}{'  # ' + note.text if note.text else ''}\n"
+        for note in made.notes
+    )
     stages = "".join(" ".join([*(f"{key}={value}" for key, value in stage.env.items()), *stage.argv]) + "\n" for stage in made.stages)
     return {file.path: file.text for file in made.files} | {"stages.txt": stages, "report.txt": report}
 
@@ -74,7 +77,11 @@ def test_what_the_language_can_say_is_read_back() -> None:
     assert lifted.data["train"] == {"ema": {"decay": 0.99}, "gradient_accumulation": 2, "for": "16 epochs", "batch_size": 2, "seed": 42}
     assert lifted.data["trigger"] == "sks cat"
     assert lifted.data["model"]["variant"] == "2512"
-    assert lifted.native == {"job:model.max_sequence_length": 256, "job:datasets.0.shuffle_variants": 4, "job:datasets.1.shuffle_variants": 4}
+    assert lifted.native == {
+        "job:model.max_sequence_length": 256,
+        "job:datasets.0.shuffle_variants": 4,
+        "job:datasets.1.shuffle_variants": 4,
+    }
     assert lifted.origins["train.ema.decay"] == "job:ema_decay"
 
 
@@ -92,7 +99,12 @@ def test_a_job_by_hand_means_what_the_trainer_takes_for_left_out() -> None:
 
 @pytest.mark.parametrize(
     ("sources", "words"),
-    [({}, "no job file"), ({"a.toml": "x = 1"}, "no job file"), ({"job.json": '{"datasets": 5}'}, "is no job"), ({"job.json": '{"datasets"'}, "is no job")],
+    [
+        ({}, "no job file"),
+        ({"a.toml": "x = 1"}, "no job file"),
+        ({"job.json": '{"datasets": 5}'}, "is no job"),
+        ({"job.json": '{"datasets"'}, "is no job"),
+    ],
 )
 def test_what_is_no_job_is_a_finding(sources: dict[str, str], words: str) -> None:
     lifted = embedded.lift(sources)

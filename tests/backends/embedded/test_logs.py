@@ -82,7 +82,18 @@ def test_many_cuts(cuts: list[int]) -> None:
     assert events(data, *(min(cut, len(data)) for cut in cuts)) == events(data)
 
 
-@given(st.one_of(st.binary(max_size=400), st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda inner: st.dictionaries(st.sampled_from(["event", "step", "total", "loss", "seconds", "epoch", "message"]), inner | st.sampled_from(["progress", "start", "error", "end", "cache"]))).map(lambda tree: json.dumps(tree).encode() + b"\n")))
+@given(
+    st.one_of(
+        st.binary(max_size=400),
+        st.recursive(
+            st.none() | st.booleans() | st.floats() | st.text(),
+            lambda inner: st.dictionaries(
+                st.sampled_from(["event", "step", "total", "loss", "seconds", "epoch", "message"]),
+                inner | st.sampled_from(["progress", "start", "error", "end", "cache"]),
+            ),
+        ).map(lambda tree: json.dumps(tree).encode() + b"\n"),
+    )
+)
 def test_never_raises(data: bytes) -> None:
     events(data)
 

@@ -29,7 +29,10 @@ SAID: list[tuple[list[str], dict[str, Any]]] = [
     (["save.dtype=fp32"], {"model.dtype": "bfloat16", "save.dtype": "float32"}),
     (["model.vae_dtype=bf16"], {"model.dtype": "bfloat16"}),
     (["model={family: flux2, paths: {repo: /m}}"], {"model.family": "flux2-klein"}),
-    (["model={family: z-image, variant: turbo, paths: {repo: /m}, training_adapter: de.safetensors}"], {"adapter.training_adapter": "/project/de.safetensors"}),
+    (
+        ["model={family: z-image, variant: turbo, paths: {repo: /m}, training_adapter: de.safetensors}"],
+        {"adapter.training_adapter": "/project/de.safetensors"},
+    ),
     # length
     (["train.for=100 steps"], {"train.length": {"steps": 100}}),
     (["train.for=16 epochs"], {"train.length": {"epochs": 16}}),
@@ -107,7 +110,10 @@ SAID: list[tuple[list[str], dict[str, Any]]] = [
     (["datasets[0].cache_dir="], {"cache": "/project/output/cache"}),
     # preservation
     (["trigger=sks", "preservation={class: cat}"], {"preservation": {"class_word": "cat", "multiplier": 1.0, "every": 1}}),
-    (["trigger=sks", "preservation={class: cat, every: 4 steps, multiplier: 0.5}"], {"preservation.every": 4, "preservation.multiplier": 0.5}),
+    (
+        ["trigger=sks", "preservation={class: cat, every: 4 steps, multiplier: 0.5}"],
+        {"preservation.every": 4, "preservation.multiplier": 0.5},
+    ),
     (["preservation=null"], {"preservation": ABSENT}),
     # checkpoints
     ([], {"save": {"dtype": "bfloat16", "state": False}}),
@@ -119,16 +125,35 @@ SAID: list[tuple[list[str], dict[str, Any]]] = [
     ([], {"sample": ABSENT}),
     (["sample.prompts=[a cat]"], {"sample": ABSENT}),
     (["sample={every: never, prompts: [a cat]}"], {"sample": ABSENT}),
-    ([DRAWN], {"sample.every": {"steps": 10}, "sample.at_start": True, "sample.at_end": True, "sample.width": 1328, "sample.steps": 25, "sample.seed": 42}),
+    (
+        [DRAWN],
+        {
+            "sample.every": {"steps": 10},
+            "sample.at_start": True,
+            "sample.at_end": True,
+            "sample.width": 1328,
+            "sample.steps": 25,
+            "sample.seed": 42,
+        },
+    ),
     ([DRAWN, "sample.before=false", "sample.seed=0"], {"sample.at_start": False, "sample.seed": 0}),
     ([DRAWN, "sample.prompts=[{prompt: a, seed: 3}, {prompt: b, seed: 3}]"], {"sample.seed": 3, "sample.prompts": ["a", "b"]}),
-    (["trigger=sks", DRAWN, "sample.prompts=['[trigger] x', 'sks y']"], {"sample.prompts": ["[trigger] x", "sks y"], "sample.without_trigger": ABSENT}),
+    (
+        ["trigger=sks", DRAWN, "sample.prompts=['[trigger] x', 'sks y']"],
+        {"sample.prompts": ["[trigger] x", "sks y"], "sample.without_trigger": ABSENT},
+    ),
     (
         ["trigger=sks", DRAWN, "sample.without_trigger=true", "sample.prompts=['[trigger] x', 'sks y', z]"],
         {"sample.prompts": ["[trigger] x", "[trigger] y", "z"], "sample.without_trigger": True},
     ),
     (
-        ["trigger=sks", "datasets[0].trigger=dog", "preservation={class: cat}", DRAWN, "sample={without_trigger: true, every: 1 step, prompts: ['a [trigger] x']}"],
+        [
+            "trigger=sks",
+            "datasets[0].trigger=dog",
+            "preservation={class: cat}",
+            DRAWN,
+            "sample={without_trigger: true, every: 1 step, prompts: ['a [trigger] x']}",
+        ],
         {"sample.prompts": ["a sks x", "a cat x"], "sample.without_trigger": ABSENT},
     ),
     # machine

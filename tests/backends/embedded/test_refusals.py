@@ -18,7 +18,11 @@ REFUSED: list[tuple[list[str], str, str]] = [
     (["model.merge=[/l/a.safetensors]"], "LB301", "model.merge[0].path"),
     (["model.guidance=3"], "LB301", "model.guidance"),
     (["model.dtype=fp16", "hardware.device=cpu"], "LB307", "model.dtype"),
-    (["model={family: z-image, variant: turbo, paths: {repo: /m}, training_adapter: o/r/a.safetensors}"], "LB301", "model.training_adapter.path"),
+    (
+        ["model={family: z-image, variant: turbo, paths: {repo: /m}, training_adapter: o/r/a.safetensors}"],
+        "LB301",
+        "model.training_adapter.path",
+    ),
     (["model.variant=edit"], "LB306", "model.family"),
     (["adapter.type=lokr"], "LB301", "adapter.type"),
     (["adapter.rank_dropout=0.1"], "LB301", "adapter.rank_dropout"),
@@ -106,7 +110,9 @@ def test_what_it_does_anyway_may_be_written(yaml: str) -> None:
 
 
 def test_everything_is_found_in_one_pass() -> None:
-    found = errors(plan("adapter.type=dora", "loss=wavelet", "datasets[0].repeats=0.5", "hardware.gpus=[0, 1]", "evaluate={datasets: [{images: /e}]}"))
+    found = errors(
+        plan("adapter.type=dora", "loss=wavelet", "datasets[0].repeats=0.5", "hardware.gpus=[0, 1]", "evaluate={datasets: [{images: /e}]}")
+    )
     assert {path for _, path in found} == {"adapter.type", "loss.type", "datasets[0].repeats", "hardware.gpus", "evaluate"}
 
 

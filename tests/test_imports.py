@@ -1,0 +1,182 @@
+"""The order of the folders, who may import what, and what each command loads: start-up is a budget."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import lorabridge
+
+PACKAGE = Path(lorabridge.__file__).parent
+ORDER = ("cli", "web", "run", "plan", "backends", "contracts", "artifacts", "data", "families", "config", "diagnostics")
+"""From the top of the house to its ground: imports run downward only."""
+LEAVES = {"lorabridge", "lorabridge.resources", "lorabridge.files"}
+TRAINER = PACKAGE / "backends" / "embedded" / "trainer"
+HEAVY = {"torch", "diffusers", "peft", "transformers", "accelerate", "numpy", "PIL", "tokenizers", "bitsandbytes"}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def _imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Every module that a file imports anywhere, also inside functions and for type checking only."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, name.name) for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: imports are absolute"
+            yield node.lineno, str(node.module)
+            if node.module in LEAVES | {f"lorabridge.{folder}" for folder in ORDER}:
+                yield from ((node.lineno, f"{node.module}.{name.name}") for name in node.names if _is_module(f"{node.module}.{name.name}"))
+
+
+def _is_module(name: str) -> bool:
+    path = PACKAGE.parent.joinpath(*name.split("."))
+    return path.is_dir() or path.with_suffix(".py").is_file()
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(PACKAGE))
+
+
+@pytest.mark.parametrize("path", FILES, ids=_name)
+def test_imports_run_downward_only(path: Path) -> None:
+    here = path.relative_to(PACKAGE).parts[0] if path.parent != PACKAGE else ""
+    for line, name in _imports(path):
+        if not name.startswith("lorabridge") or name in LEAVES:
+            continue
+        there = name.split(".")[1]
+        assert there in ORDER, f"{_name(path)}:{line}: {name} is in no folder of the house"
+        assert here, f"{_name(path)}:{line}: a leaf imports nothing of the house"
+        assert ORDER.index(there) >= ORDER.index(here), f"{_name(path)}:{line}: {here} must not import {there}"
+
+
+def test_every_folder_has_a_place() -> None:
+    folders = {path.relative_to(PACKAGE).parts[0] for path in FILES if path.parent != PACKAGE}
+    assert folders <= set(ORDER)
+    assert {f"lorabridge.{path.stem}".removesuffix(".__init__") for path in FILES if path.parent == PACKAGE} <= LEAVES | {"lorabridge.__main__"}
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if TRAINER not in path.parents], ids=_name)
+def test_only_the_embedded_trainer_imports_the_heavy_libraries(path: Path) -> None:
+    for line, name in _imports(path):
+        assert name.split(".")[0] not in HEAVY, f"{_name(path)}:{line}: {name}"
+        assert not name.startswith("lorabridge.backends.embedded.trainer"), f"{_name(path)}:{line}: the trainer is a process of its own"
+
+
+BACKENDS = {path.name for path in (PACKAGE / "backends").iterdir() if (path / "__init__.py").is_file()} & {
+    "musubi",
+    "diffusion_pipe",
+    "ai_toolkit",
+    "embedded",
+}
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.is_relative_to(PACKAGE / "backends")], ids=_name)
+def test_backends_do_not_know_each_other(path: Path) -> None:
+    parts = path.relative_to(PACKAGE / "backends").parts
+    for line, name in _imports(path):
+        found = name.split(".")
+        if found[:2] == ["lorabridge", "backends"] and len(found) > 2 and found[2] in BACKENDS:
+            assert found[2] == parts[0], f"{_name(path)}:{line}: {name}"
+
+
+CONFIG = """\
+lorabridge: 1
+name: cat-toy
+model: {family: qwen-image, paths: {transformer: /m/t.safetensors, vae: /m/v.safetensors, text_encoder: /m/q.safetensors}}
+datasets: [{images: pictures}]
+train: {for: 1600 steps}
+"""
+WEB = {"starlette", "uvicorn", "asyncio"}
+WRITERS = {"rich", "jinja2", "tomlkit", "ruamel"}
+NETWORK = {"socket", "ssl", "http", "urllib.request", "requests", "httpx"}
+
+
+def _loaded(*arguments: str, cwd: Path) -> set[str]:
+    """The modules that a command has loaded when it ends, in a process of its own."""
+    code = (
+        "import sys, atexit, os\n"
+        "names = sys.modules\n"
+        "atexit.register(lambda: os.write(9, '\\n'.join(list(names)).encode()))\n"
+        "from lorabridge.cli.main import main\n"
+        "main()\n"
+    )
+    read, write = os.pipe()
+    os.set_inheritable(write, True)
+    command = f"exec \"$0\" \"$@\" 9>&{write}"
+    process = subprocess.Popen(
+        ["bash", "-c", command, sys.executable, "-c", code, *arguments],
+        cwd=cwd,
+        pass_fds=[write],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(PACKAGE.parent)},
+    )
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        names = pipe.read().decode().split("\n")
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode in (0, 1), errors.decode()
+    return set(names) | {name.partition(".")[0] for name in names}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "x.yaml").write_text(CONFIG, "utf-8")
+    (tmp_path / "bad.yaml").write_text(CONFIG + "optimizer: {LR: 0}\nsave: {keep_last: x}\n", "utf-8")
+    return tmp_path
+
+
+COMMANDS = {
+    "--help": ("--help",),
+    "--version": ("--version",),
+    "check": ("check", "x.yaml"),
+    "check with findings": ("check", "bad.yaml"),
+    "check as json": ("check", "bad.yaml", "--format", "json"),
+    "check as github": ("check", "bad.yaml", "--format", "github"),
+    "check the paths": ("check", "x.yaml", "--paths"),
+    "check musubi": ("check", "x.yaml", "--backend", "musubi"),
+    "check diffusion-pipe": ("check", "x.yaml", "--backend", "diffusion-pipe"),
+    "check ai-toolkit": ("check", "x.yaml", "--backend", "ai-toolkit"),
+    "check embedded": ("check", "x.yaml", "--backend", "embedded"),
+    "show": ("show", "x.yaml", "--resolved", "--origin"),
+    "explain": ("explain", "LB203"),
+    "families": ("families",),
+    "schema": ("schema",),
+    "init": ("init", "new.yaml"),
+    "compile": ("compile", "x.yaml", "--backend", "musubi"),
+}
+CONFIGS = {"pydantic", "pydantic_core", "yaml", "lorabridge.config.schema"}
+DENIED: dict[str, set[str]] = {
+    "--help": HEAVY | WEB | WRITERS | NETWORK | CONFIGS | {"json", "importlib.metadata"},
+    "--version": HEAVY | WEB | WRITERS | NETWORK | CONFIGS | {"json", "importlib.metadata"},
+    "check": HEAVY | WEB | WRITERS | NETWORK | {"lorabridge.backends", "lorabridge.run", "lorabridge.artifacts", "lorabridge.data", "psutil"},
+    "check with findings": HEAVY | WEB | WRITERS | NETWORK | {"lorabridge.backends", "lorabridge.run"},
+    "check as json": HEAVY | WEB | WRITERS | NETWORK | {"lorabridge.backends", "lorabridge.run"},
+    "check as github": HEAVY | WEB | WRITERS | NETWORK | {"lorabridge.backends", "lorabridge.run"},
+    "check the paths": HEAVY | WEB | WRITERS | NETWORK | {"lorabridge.run"},
+    "check musubi": HEAVY | WEB | {"rich", "jinja2", "ruamel", "lorabridge.backends.diffusion_pipe", "lorabridge.backends.ai_toolkit"},
+    "check diffusion-pipe": HEAVY | WEB | {"rich", "jinja2", "ruamel", "lorabridge.backends.musubi", "lorabridge.backends.ai_toolkit"},
+    "check ai-toolkit": HEAVY | WEB | {"rich", "jinja2", "tomlkit", "lorabridge.backends.musubi", "lorabridge.backends.diffusion_pipe"},
+    "check embedded": HEAVY | WEB | WRITERS | {"lorabridge.backends.embedded.trainer", "lorabridge.backends.musubi"},
+    "show": HEAVY | WEB | WRITERS | NETWORK | {"lorabridge.run"},
+    "explain": HEAVY | WEB | WRITERS | {"lorabridge.run"},
+    "families": HEAVY | WEB | WRITERS | {"lorabridge.run"},
+    "schema": HEAVY | WEB | WRITERS | {"lorabridge.run"},
+    "init": HEAVY | WEB | {"rich", "tomlkit", "ruamel", "lorabridge.run"},
+    "compile": HEAVY | WEB | {"rich", "lorabridge.run"},
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="passes a file descriptor through bash")
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_a_command_loads(name: str, folder: Path) -> None:
+    loaded = _loaded(*COMMANDS[name], cwd=folder)
+    assert "lorabridge.cli.main" in loaded
+    denied = DENIED[name] & loaded
+    assert not denied, f"`lorabridge {' '.join(COMMANDS[name])}` loads {sorted(denied)}"
