@@ -25,13 +25,30 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 def _imports(path: Path) -> Iterator[tuple[int, str]]:
     """Every module that a file imports anywhere, also inside functions and for type checking only."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from ((node.lineno, name.name) for name in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}:{node.lineno}: imports are absolute"
-            yield node.lineno, str(node.module)
-            if node.module in LEAVES | {f"lorabridge.{folder}" for folder in ORDER}:
-                yield from ((node.lineno, f"{node.module}.{name.name}") for name in node.names if _is_module(f"{node.module}.{name.name}"))
+        yield from _names(node, path)
+
+
+def _names(node: ast.AST, path: Path) -> Iterator[tuple[int, str]]:
+    if isinstance(node, ast.Import):
+        yield from ((node.lineno, name.name) for name in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        above = [] if not node.level else ["lorabridge", *path.relative_to(PACKAGE).parts[: -node.level]]
+        module = ".".join([*above, *([node.module] if node.module else [])])
+        yield node.lineno, module
+        if module.startswith("lorabridge"):
+            yield from ((node.lineno, f"{module}.{name.name}") for name in node.names if _is_module(f"{module}.{name.name}"))
+
+
+def _imported_at_once(path: Path) -> Iterator[tuple[int, str]]:
+    """What is imported when the file is imported: neither inside a function nor for type checking."""
+    waiting: list[ast.AST] = list(ast.parse(path.read_text("utf-8")).body)
+    while waiting:
+        node = waiting.pop()
+        yield from _names(node, path)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            waiting += node.orelse
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            waiting += ast.iter_child_nodes(node)
 
 
 def _is_module(name: str) -> bool:
@@ -61,11 +78,26 @@ def test_every_folder_has_a_place() -> None:
     assert {f"lorabridge.{path.stem}".removesuffix(".__init__") for path in FILES if path.parent == PACKAGE} <= LEAVES | {"lorabridge.__main__"}
 
 
+INSIDE_FUNCTIONS = {"artifacts": {"numpy"}, "run": {"PIL"}}
+"""What a folder may import when one of its functions is called: tensors of a checkpoint, thumbnails of a report."""
+JOB = "lorabridge.backends.embedded.trainer.job"
+"""The trainer's job file as pydantic models: what the two sides agree on, and all that the core may know of the trainer."""
+
+
 @pytest.mark.parametrize("path", [path for path in FILES if TRAINER not in path.parents], ids=_name)
 def test_only_the_embedded_trainer_imports_the_heavy_libraries(path: Path) -> None:
+    late = INSIDE_FUNCTIONS.get(path.relative_to(PACKAGE).parts[0], set())
     for line, name in _imports(path):
+        assert name.split(".")[0] not in HEAVY - late, f"{_name(path)}:{line}: {name}"
+        trainer = name.startswith("lorabridge.backends.embedded.trainer.") and name != JOB
+        assert not trainer, f"{_name(path)}:{line}: the trainer is a process of its own"
+    for line, name in _imported_at_once(path):
         assert name.split(".")[0] not in HEAVY, f"{_name(path)}:{line}: {name}"
-        assert not name.startswith("lorabridge.backends.embedded.trainer"), f"{_name(path)}:{line}: the trainer is a process of its own"
+
+
+def test_the_job_file_is_light() -> None:
+    for path in (TRAINER / "job.py", TRAINER / "errors.py", TRAINER / "__init__.py"):
+        assert not {name.split(".")[0] for _, name in _imported_at_once(path)} & HEAVY
 
 
 BACKENDS = {path.name for path in (PACKAGE / "backends").iterdir() if (path / "__init__.py").is_file()} & {
@@ -94,34 +126,22 @@ train: {for: 1600 steps}
 """
 WEB = {"starlette", "uvicorn", "asyncio"}
 WRITERS = {"rich", "jinja2", "tomlkit", "ruamel"}
-NETWORK = {"socket", "ssl", "http", "urllib.request", "requests", "httpx"}
+NETWORK = {"ssl", "http", "urllib.request", "requests", "httpx"}
 
 
 def _loaded(*arguments: str, cwd: Path) -> set[str]:
     """The modules that a command has loaded when it ends, in a process of its own."""
+    out = cwd / "modules.txt"
     code = (
-        "import sys, atexit, os\n"
-        "names = sys.modules\n"
-        "atexit.register(lambda: os.write(9, '\\n'.join(list(names)).encode()))\n"
+        "import atexit, sys\n"
+        f"atexit.register(lambda: open({str(out)!r}, 'w').write('\\n'.join(list(sys.modules))))\n"
         "from lorabridge.cli.main import main\n"
         "main()\n"
     )
-    read, write = os.pipe()
-    os.set_inheritable(write, True)
-    command = f"exec \"$0\" \"$@\" 9>&{write}"
-    process = subprocess.Popen(
-        ["bash", "-c", command, sys.executable, "-c", code, *arguments],
-        cwd=cwd,
-        pass_fds=[write],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": str(PACKAGE.parent)},
-    )
-    os.close(write)
-    with os.fdopen(read, "rb") as pipe:
-        names = pipe.read().decode().split("\n")
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode in (0, 1), errors.decode()
+    environ = os.environ | {"PYTHONPATH": str(PACKAGE.parent)}
+    ended = subprocess.run([sys.executable, "-c", code, *arguments], cwd=cwd, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode in (0, 1), ended.stderr
+    names = out.read_text().split("\n")
     return set(names) | {name.partition(".")[0] for name in names}
 
 
@@ -163,7 +183,7 @@ DENIED: dict[str, set[str]] = {
     "check musubi": HEAVY | WEB | {"rich", "jinja2", "ruamel", "lorabridge.backends.diffusion_pipe", "lorabridge.backends.ai_toolkit"},
     "check diffusion-pipe": HEAVY | WEB | {"rich", "jinja2", "ruamel", "lorabridge.backends.musubi", "lorabridge.backends.ai_toolkit"},
     "check ai-toolkit": HEAVY | WEB | {"rich", "jinja2", "tomlkit", "lorabridge.backends.musubi", "lorabridge.backends.diffusion_pipe"},
-    "check embedded": HEAVY | WEB | WRITERS | {"lorabridge.backends.embedded.trainer", "lorabridge.backends.musubi"},
+    "check embedded": HEAVY | WEB | WRITERS | {"lorabridge.backends.embedded.trainer.setup", "lorabridge.backends.musubi"},
     "show": HEAVY | WEB | WRITERS | NETWORK | {"lorabridge.run"},
     "explain": HEAVY | WEB | WRITERS | {"lorabridge.run"},
     "families": HEAVY | WEB | WRITERS | {"lorabridge.run"},
@@ -173,7 +193,6 @@ DENIED: dict[str, set[str]] = {
 }
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="passes a file descriptor through bash")
 @pytest.mark.parametrize("name", COMMANDS)
 def test_what_a_command_loads(name: str, folder: Path) -> None:
     loaded = _loaded(*COMMANDS[name], cwd=folder)

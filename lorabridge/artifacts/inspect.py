@@ -16,7 +16,7 @@ from lorabridge.artifacts.origin import Origin, origin_of
 from lorabridge.artifacts.parts import precision_of
 from lorabridge.artifacts.targets import block_of, group_of
 
-NORM_BYTES = 24 << 20
+NORM_BYTES, NORM_MODULES = 24 << 20, 4000
 """Up to this size norms are computed without being asked for: they read the whole file."""
 
 
@@ -96,10 +96,10 @@ def inspect(path: Path, norms: Literal["auto", "on", "off"] = "auto") -> Inspect
     identity = identify_adapter(adapter, origin=origin)
     identity.precision, identity.read, identity.problems = precision_of(header), header.length + 8, list(header.problems)
     found = Inspection(path, header, identity, origin, adapter)
-    if norms == "on" or (norms == "auto" and header.size <= NORM_BYTES):
+    if norms == "on" or (norms == "auto" and header.size <= NORM_BYTES and len(adapter.modules) <= NORM_MODULES):
         _measure(found)
     elif norms == "auto":
-        found.why_no_norms = f"not computed for {header.size / 1e6:,.0f} MB; `--norms` does"
+        found.why_no_norms = f"not computed for {len(adapter.modules):,} modules of {header.size / 1e6:,.0f} MB; `--norms` does"
     return found
 
 

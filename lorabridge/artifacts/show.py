@@ -13,6 +13,7 @@ from lorabridge.artifacts.origin import readable
 from lorabridge.families import FAMILIES
 
 _WIDTH = 96
+_MOST_BLOCKS = 200
 _PARTS = " ▏▎▍▌▋▊▉█"
 
 
@@ -112,10 +113,12 @@ def plot(blocks: list[Block], width: int = 40) -> Iterator[str]:
     label = min(44, max(len(block.label) for block in blocks))
     yield ""
     yield "norm of the effective update by block"
-    for block in blocks:
+    for block in blocks[:_MOST_BLOCKS]:
         norm = block.norm
         shown = "?" if norm is None else f"{norm:.4g}"
         yield f"  {clean(block.label)[-label:]:<{label}} {_bar(norm, top, width)} {shown}"
+    if len(blocks) > _MOST_BLOCKS:
+        yield f"  and {len(blocks) - _MOST_BLOCKS:,} more blocks"
 
 
 def _bar(value: float | None, top: float, width: int) -> str:

@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("explain", "Explain a diagnostic code or a field of the language."),
     "show": ("show", "Print a config as it is understood, with the origin of each value."),
     "schema": ("schema", "Print the JSON Schema of the language."),
+    "contract": ("contract", "Read, show and compare the options of a trainer by commit; what an upgrade changes for a config."),
     "doctor": ("doctor", "Say which trainers, GPUs and tools were found, and what is missing."),
     "completion": ("completion", "Print the completion script for bash, zsh or fish."),
     "demo": ("demo", "Train a small LoRA on a toy model: real pictures, a CPU, no download."),

@@ -72,6 +72,8 @@ class Interpreter:
             self._invalid(value, meaning, path)
             return _DROP
         self.readings.append(Reading(path, value, meaning))
+        if meaning.kind == "off" and row.meanings is not None and row.meanings.absent.kind == "inherit":
+            return _KEEP  # left out it would inherit: an empty text that means "none" has to stay
         if meaning.kind in WORDS and meaning.kind in row.words:
             return meaning.kind
         if meaning.kind == "off" and value == "" and getattr(row.kind, "blank", False):

@@ -245,17 +245,19 @@ def _paths_in(value: Any) -> list[KeyPath]:
 
 def _step(target: Any, path: KeyPath, part: str | int, following: str | int, places: dict[KeyPath, Place]) -> Any:
     """The container at `path`, made where there is none. A section in short form keeps its value."""
-    if not (isinstance(target, dict) and isinstance(part, str)) and not (
-        isinstance(target, list) and isinstance(part, int) and part < len(target)
-    ):
+    holder: Any = target
+    if isinstance(target, dict) and isinstance(part, str):
+        inner = target.get(part)
+    elif isinstance(target, list) and isinstance(part, int) and part < len(target):
+        inner = target[part]
+    else:
         return None
-    inner = target.get(part) if isinstance(target, dict) else target[part]
     row = row_at(path)
     if row and row.section and isinstance(following, str):
         inner = long_form(row.section, inner, path, places)
     if not isinstance(inner, dict | list):
         inner = [{}] if isinstance(following, int) else {}
-    target[part] = inner
+    holder[part] = inner
     return inner
 
 

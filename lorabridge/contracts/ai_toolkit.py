@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +44,38 @@ def extract(source: Checkout) -> dict[str, Section]:
     base = _BASE if _BASE in processes else "sd_trainer"
     found = _jobs(source)
     plain = _walk(processes[base]) if base in processes else {}
+    chosen = found.pop("config.process[]", Section({}))
     found |= plain
+    if "process" in plain:
+        found["process"] = Section({**chosen.keys, **plain["process"].keys}, plain["process"].takes)
     for name, process in processes.items():
         for title, section in _walk(process).items() if process is not processes.get(base) else ():
             known = plain.get(title, Section({})).keys
             own = {key: entry for key, entry in section.keys.items() if key not in known or known[key].facts() != entry.facts()}
             if own:
                 found[f"{title} ({name})"] = Section(own, section.takes)
-    return found | _free(source)
+    return _with_archs(found, source) | _free(source)
+
+
+def _with_archs(found: dict[str, Section], source: Checkout) -> dict[str, Section]:
+    """`model.arch` with the names that model classes give themselves; they are found through a registry, not by an annotation."""
+    entry = found["model"].keys.get("arch") if "model" in found else None
+    if entry is None:
+        return found
+    names = {name for name in _archs(source) if isinstance(name, str)}
+    known = replace(entry, suggested=tuple(sorted({*entry.suggested, *names})))
+    return found | {"model": replace(found["model"], keys={**found["model"].keys, "arch": known})}
+
+
+def _archs(source: Checkout) -> Iterator[Any]:
+    """What the registered model classes call themselves."""
+    reader = Evaluator()
+    homes = [(source.module("toolkit.util.get_model"), "BUILT_IN_MODELS")]
+    homes += [(source.file(path), "AI_TOOLKIT_MODELS") for path in sorted(source.root.glob("extensions*/*/__init__.py"))]
+    for module, name in homes:
+        models = reader.global_name(module, name) if module is not None else None
+        for model in models if isinstance(models, list) else ():
+            yield reader.method(None, model, "arch") if isinstance(model, Class) else None
 
 
 def _walk(process: Class) -> dict[str, Section]:
@@ -104,7 +129,7 @@ def _processes(source: Checkout) -> Iterator[tuple[str, Class]]:
 
 
 def _extensions(source: Checkout, reader: Evaluator) -> Iterator[tuple[str, Class]]:
-    for path in sorted(source.root.glob("extensions_built_in/*/__init__.py")):
+    for path in sorted(source.root.glob("extensions*/*/__init__.py")):
         module = source.file(path)
         for item in module.tree.body if module is not None else ():
             if isinstance(item, ast.ClassDef) and module is not None:

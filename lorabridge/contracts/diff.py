@@ -77,7 +77,8 @@ def _default(entry: Entry) -> Any:
 
 def _type(entry: Entry) -> Any:
     """The declared type with what shapes a value on the command line; the type of the default is told by the default."""
-    shape = [str(part) for part in (entry.type, entry.action, entry.nargs) if part is not None]
+    named = entry.type.lstrip("_") if entry.type is not None else None
+    shape = [str(part) for part in (named, entry.action, entry.nargs) if part is not None]
     return " ".join(shape) or None
 
 
@@ -102,13 +103,23 @@ def _told(change: Change, keys: Mapping[str, Any]) -> str:
     written, value = change.key in keys, keys.get(change.key)
     if change.kind == "removed" and written:
         return "the config writes it, and nothing reads it any more"
-    if change.kind == "default" and not written:
+    if change.kind == "default" and not written and _differs(change, keys):
         return f"the config does not write it: the value becomes {spelled(change.after)} instead of {spelled(change.before)}"
     if change.kind == "choices" and written and isinstance(change.after, list) and value not in change.after:
         return f"the config writes {spelled(value)}, which is no choice any more"
     if change.kind == "type" and written:
         return f"the config writes {spelled(value)}; the type was {change.before or 'free'} and is {change.after or 'free'}"
     return _demanded(change, written)
+
+
+def _differs(change: Change, keys: Mapping[str, Any]) -> bool:
+    """Whether the value that is used changes: not so when only its source does, and the config writes neither source."""
+    sides = [side if _follows(side) else {"of": "", "value": side} for side in (change.before, change.after)]
+    return bool(sides[0]["value"] != sides[1]["value"] or any(side["of"] in keys for side in sides))
+
+
+def _follows(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {"of", "value"}
 
 
 def _demanded(change: Change, written: bool) -> str:
@@ -122,7 +133,7 @@ def _demanded(change: Change, written: bool) -> str:
 
 def spelled(value: Any) -> str:
     """A value as a line of the report shows it."""
-    if isinstance(value, dict) and set(value) == {"of", "value"}:
+    if _follows(value):
         return f"that of `{value['of']}`" + (f" ({spelled(value['value'])})" if value["value"] is not None else "")
     if isinstance(value, list):
         return "[" + ", ".join(spelled(item) for item in value) + "]"

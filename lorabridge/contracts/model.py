@@ -16,7 +16,8 @@ class Entry:
     """One option or key.
 
     `default` is None where there is none; `default_of` names what it comes from when that is another key (`train.lr`) or a
-    value outside the trainer's source (`os.cpu_count`), and `choices_of` does so for choices. `type` is what the source
+    value outside the trainer's source (`os.cpu_count`), and `choices_of` does so for choices. Nothing but `choices` is let through;
+    `suggested` values are named by an annotation or a registry that nothing enforces. `type` is what the source
     declares; `kind` guesses from the default where nothing is declared. `refused`: the trainer stops when it is set.
     `overwritten`: the trainer replaces what was written before it reads it. `only`: the values of the selecting key
     (the model type) that it is read for; empty means all.
@@ -28,6 +29,7 @@ class Entry:
     default_of: str | None = None
     choices: tuple[Any, ...] | None = None
     choices_of: str | None = None
+    suggested: tuple[Any, ...] = ()
     required: bool = False
     nargs: str | int | None = None
     action: str | None = None
@@ -160,7 +162,7 @@ def loads(text: str) -> Contract:
     return Contract(raw["trainer"], raw["commit"], sections, raw.get("version", ""), raw.get("date", ""))
 
 
-_TUPLES = ("choices", "flags", "only")
+_TUPLES = ("choices", "suggested", "flags", "only")
 
 
 def _entries(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, Entry]:

@@ -22,6 +22,7 @@ class Read:
     default: Any = None
     default_of: str | None = None
     choices: list[Any] = field(default_factory=list)
+    suggested: tuple[Any, ...] = ()
     compared: list[Any] = field(default_factory=list)
     certain: bool = False
     refused: bool = False
@@ -33,7 +34,15 @@ class Read:
         own = [self.default] if self.choices and self.default is not None and self.default not in self.choices else []
         choices = (*own, *self.choices) or None
         return Entry(
-            self.at, self.type, self.default, self.default_of, choices, required=required, refused=self.refused, overwritten=self.overwritten
+            self.at,
+            self.type,
+            self.default,
+            self.default_of,
+            choices,
+            suggested=() if choices else self.suggested,
+            required=required,
+            refused=self.refused,
+            overwritten=self.overwritten,
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from lorabridge.contracts import parsers, tables
 from lorabridge.contracts.certain import certain, endings, held_against, raises
 from lorabridge.contracts.evaluate import Evaluator
-from lorabridge.contracts.record import Record
+from lorabridge.contracts.record import Read, Record
 from lorabridge.contracts.types import annotated
 from lorabridge.contracts.values import (
     MISSING,
@@ -62,7 +62,7 @@ class Tracer(Evaluator):
         self.everything = everything
         self.enter = enter or (lambda _: True)
         self.section = ""
-        self._at: dict[int, tuple[Table, str]] = {}
+        self._at: dict[int, tuple[Read, str]] = {}
         self._seen: dict[tuple[Any, ...], Any] = {}
         self._depth = 0
 
@@ -72,8 +72,7 @@ class Tracer(Evaluator):
         """Note a key that is read; its value is a table itself, until it proves to be something else."""
         at = f"{scope.module.shown}:{getattr(node, 'lineno', 0)}"
         found = self.record.read(table, key, way, at, default=default, certain=not scope.maybe)
-        if found.at == at:
-            self._at[id(node)] = (table, key)
+        self._at[id(node)] = (found, at)
         leaf = table.child(key)
         return Fixed(self.fixed[leaf.path]) if leaf.path in self.fixed else leaf
 
@@ -85,14 +84,16 @@ class Tracer(Evaluator):
         """A key that is looked up in a dict."""
         self.record.choose(leaf, [value for value in values if is_plain(value)])
 
-    def declare(self, node: ast.AST, type_: str | None, choices: Collection[Any] = ()) -> None:
-        """Say what type the key read by this expression is declared to have."""
-        mark = self._at.get(id(node))
-        if mark is None:
+    def declare(self, node: ast.AST, type_: str | None, suggested: Collection[Any] = ()) -> None:
+        """Say what type the key read by this expression is declared to have, and what values its annotation names.
+
+        The first declaration counts, and is the place that the contract shows.
+        """
+        found, at = self._at.get(id(node), (None, ""))
+        if found is None or found.type is not None or type_ is None:
             return
-        found = self.record.reads[(mark[0].path, mark[1])]
-        found.type = found.type or type_
-        self.record.choose(mark[0].child(mark[1]), choices)
+        found.type, found.at = type_, at
+        found.suggested = found.suggested or tuple(suggested)
 
     # statements
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from lorabridge.config.load import Loaded
 from lorabridge.diagnostics import Diagnostic
 from lorabridge.families.base import Family, Needs, Variant
-from lorabridge.families.resolve import Missing, Resolved, get
+from lorabridge.families.resolve import Missing, Resolved, get, resolve
 from lorabridge.families.table import FAMILIES
 
 
@@ -27,6 +27,15 @@ def unknown(missing: Missing, loaded: Loaded) -> Diagnostic:
         fix + "; `lorabridge families` lists all",
         missing.path,
     )
+
+
+def check_families(loaded: Loaded) -> list[Diagnostic]:
+    """The findings about the model that hold for every trainer, as far as the config could be read."""
+    config = loaded.config or loaded.partial
+    if config is None or config.model.family == "unknown":
+        return []
+    resolved = resolve(config)
+    return [unknown(resolved, loaded)] if isinstance(resolved, Missing) else check_model(resolved, loaded)
 
 
 def check_model(resolved: Resolved, loaded: Loaded) -> list[Diagnostic]:

@@ -8,12 +8,11 @@ from typing import Any
 
 from lorabridge.config.load import Loaded
 from lorabridge.diagnostics import Diagnostic
+from lorabridge.families.check import check_families
 
 
 def check_loaded(loaded: Loaded, backends: Sequence[str] = (), *, paths: bool = False, unsupported: str = "error") -> list[Diagnostic]:
     """The findings, without duplicates. With several trainers each finding of a trainer names it."""
-    from lorabridge.plan.compile import check_families
-
     found: dict[Diagnostic, None] = dict.fromkeys([*loaded.diagnostics, *check_families(loaded)])
     for name in backends:
         found |= dict.fromkeys(_check_backend(loaded, name, unsupported))

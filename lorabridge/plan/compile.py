@@ -5,18 +5,9 @@ from __future__ import annotations
 from lorabridge.backends import get_backend
 from lorabridge.backends.base import Plan, Site
 from lorabridge.config.load import Loaded
-from lorabridge.diagnostics import Diagnostic, sort_key
-from lorabridge.families.check import check_model, check_needs, unknown
+from lorabridge.diagnostics import sort_key
+from lorabridge.families.check import check_families, check_model, check_needs, unknown
 from lorabridge.families.resolve import Missing, resolve
-
-
-def check_families(loaded: Loaded) -> list[Diagnostic]:
-    """The findings about the model that hold for every trainer."""
-    config = loaded.config or loaded.partial
-    if config is None or config.model.family == "unknown":
-        return []
-    resolved = resolve(config)
-    return [unknown(resolved, loaded)] if isinstance(resolved, Missing) else check_model(resolved, loaded)
 
 
 def compile_config(loaded: Loaded, backend_name: str, site: Site) -> Plan:

@@ -24,6 +24,7 @@ class Drift:
     changes: tuple[Change, ...] = ()
     concerns: tuple[Concern, ...] = ()
     problem: str = ""
+    home: Path = Path()
 
     @property
     def any(self) -> bool:
@@ -46,6 +47,6 @@ def drift(home: Path, trainer: str, commit: str = "", used: Mapping[str, Mapping
     try:
         live = extract(home, trainer)
     except (NotATrainerError, OSError) as error:
-        return Drift(base.commit, commit, problem=str(error))
+        return Drift(base.commit, commit, problem=str(error), home=home)
     changes = compare(base, live)
-    return Drift(base.commit, live.commit or commit, tuple(changes), tuple(concerns(changes, used or {})))
+    return Drift(base.commit, live.commit or commit, tuple(changes), tuple(concerns(changes, used or {})), home=home)

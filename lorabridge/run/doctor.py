@@ -8,12 +8,15 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lorabridge import __version__
 from lorabridge.backends import BACKENDS, get_backend
+from lorabridge.config.load import Loaded
+from lorabridge.plan.drift import Drift, drift
+from lorabridge.plan.upgrade import config_lines, for_config
 from lorabridge.plan.write import home_variable
 
 _PARTS = ("torch", "diffusers", "peft", "transformers", "safetensors")
@@ -48,9 +51,47 @@ def _trainers() -> Iterator[Finding]:
             yield Finding(name, False, "not found", f"clone it, install it as its README says, then set {home_variable(name)}=/path/to/{name}")
             continue
         text = f"{found.home}, commit {found.commit[:10] or 'unknown'}, Python {found.python}"
-        drift = bool(found.commit) and not (found.commit.startswith(backend.COMMIT[:7]))
-        step = f"the facts were read at {backend.COMMIT[:10]}; options that changed since are not known here" if drift else ""
-        yield Finding(name, not found.problems, "; ".join([text, *found.problems]), step)
+        yield Finding(name, not found.problems, "; ".join([text, *found.problems]), _drifted(drift_of(name)))
+
+
+def drift_of(name: str) -> Drift | None:
+    """What the installed trainer changes against the facts that configs are checked with; None where that cannot be asked."""
+    backend = get_backend(name)
+    found = backend.locate(os.environ)
+    return drift(found.home, name, found.commit, known=backend.COMMIT) if found is not None and found.commit else None
+
+
+def _drifted(found: Drift | None) -> str:
+    if found is None or not found.any:
+        return ""
+    if found.problem:
+        return f"the facts are of {found.known[:10]}, and what changed cannot be told: {found.problem}"
+    count = len(found.changes)
+    told = f"{count} option{'s' if count != 1 else ''} changed since" if count else "no option changed since"
+    return f"the facts are of {found.known[:10]}; {told}" + ("; `lorabridge doctor CONFIG` says what concerns it" if count else "")
+
+
+def installed(names: Iterable[str]) -> list[str]:
+    """Those of the trainers that are found on this machine."""
+    return [name for name in names if get_backend(name).locate(os.environ) is not None]
+
+
+def about(file: str, loaded: Loaded, names: Sequence[str]) -> list[Finding]:
+    """What the drift of the installed trainers does to a config."""
+    results: list[Finding] = []
+    for name in names:
+        found = drift_of(name)
+        if found is None:
+            results.append(Finding(name, False, f"{file}: {name} is not installed, or its commit is unknown"))
+        elif not found.any:
+            results.append(Finding(name, True, f"{file}: {name} is at {found.known[:10]}, the commit that configs are checked with"))
+        else:
+            result = for_config(file, loaded, name, found.changes)
+            clean = not (result.concerns or result.problem or found.problem)
+            more = f"lorabridge contract diff {found.known[:10]} {found.home} {file}"
+            text = found.problem or f"{len(found.changes)} changes since {found.known[:10]}; " + "\n".join(config_lines(result))
+            results.append(Finding(name, clean, text, "" if clean else more))
+    return results
 
 
 def _embedded() -> Finding:

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from lorabridge.artifacts.header import BITS
 from lorabridge.artifacts.numbers import encode
+from lorabridge.artifacts.parts import ENCODERS
+from lorabridge.artifacts.tables import tables
 from lorabridge.artifacts.write import Planned, write_safetensors
 
 FILES = Path(__file__).parent / "files"
@@ -34,6 +37,32 @@ def raw_file(path, document, data=b"", length=None):
 def entry(start, end, shape=None, dtype="U8"):
     """A tensor's description."""
     return {"dtype": dtype, "shape": [end - start] if shape is None else shape, "data_offsets": [start, end]}
+
+
+def header_file(path, shapes, dtype="BF16"):
+    """A file with these shapes whose data is a hole: as large as a real model, without taking the room."""
+    document, here = {}, 0
+    for name, shape in shapes.items():
+        size = int(np.prod(shape, dtype=np.int64)) * BITS[dtype] // 8
+        document[name] = entry(here, here + size, list(shape), dtype)
+        here += size
+    raw_file(path, document)
+    with open(path, "r+b") as file:
+        file.truncate(path.stat().st_size + here)
+    return path
+
+
+def model_file(path, architecture, table, dtype="BF16", prefix="", more=None):
+    """The header of a base model from its key table."""
+    found = next(item for item in tables() if (item.architecture, item.name) == (architecture, table))
+    return header_file(path, {f"{prefix}{name}.weight": shape for name, shape in found.shapes.items()} | (more or {}), dtype)
+
+
+def encoder_file(path, name):
+    """The header of a decoder text encoder."""
+    encoder = next(item for item in ENCODERS if item.name == name)
+    shapes = {f"model.layers.{layer}.self_attn.q_proj.weight": (encoder.width, encoder.width) for layer in range(encoder.layers)}
+    return header_file(path, shapes | {"model.embed_tokens.weight": (1000, encoder.width)} | ({"visual.a.weight": (8, 8)} if encoder.visual else {}))
 
 
 def pair(module, out, into, rank=4, alpha=None, style="comfyui", seed=0, up_zero=False):

@@ -24,6 +24,7 @@ from lorabridge.config.load import Loaded
 from lorabridge.families.resolve import Resolved
 
 PREFIX = "config.process.0."
+_CACHE_DRAWS = "encoding pictures draws random numbers too, so the run that makes the caches differs from those that find them"
 _ORDER = ("network", "save", "datasets", "train", "model", "sample", "logging")
 
 
@@ -58,14 +59,9 @@ def _frame(low: Lowering) -> None:
     low.put("process:training_folder", low.output, "output.dir")
     seed, said = _seed(low)
     low.put("process:training_seed", seed, "train.seed")
-    low.note(
-        "exact" if said else "rewritten",
-        "train.seed",
-        low.config.train.seed,
-        "process:training_seed",
-        seed,
-        "" if said else "drawn from the configuration's content: the same file gives the same seed",
-    )
+    drawn = "" if said else "drawn from the configuration's content: the same file gives the same seed; "
+    text = f"{drawn}{_CACHE_DRAWS}"
+    low.note("exact" if said else "rewritten", "train.seed", low.config.train.seed, "process:training_seed", seed, text)
     trigger(low)
     for section in _ORDER:
         low.documents["process"][section] = {}

@@ -1,7 +1,7 @@
 """What ai-toolkit calls the fields of the language, row by row.
 
 Addresses starting with `process:` are keys of `config.process[0]`; those starting with `:` are keys
-of one dataset. Evidence is file:line at 27a03a91, or a section of the lab's report.
+of one dataset. Evidence is file:line at 27a03a91, or says that it was executed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ JOB_ROWS: tuple[Row, ...] = (
     same("adapter.rank", "process:network.linear", evidence=f"{_CONFIG}:173"),
     same("adapter.dropout", "process:network.dropout", off=OMIT, evidence=f"{_CONFIG}:187, toolkit/network_mixins.py:212"),
     same("adapter.rank_dropout", "process:network.network_kwargs.rank_dropout", off=OMIT, evidence="toolkit/network_mixins.py:219"),
-    cannot("adapter.module_dropout", "it crashes at the first step", "off", evidence="report 2.5, executed"),
+    cannot("adapter.module_dropout", "it crashes at the first step", "off", evidence="executed at the commit: it stops at step 0"),
     cannot("adapter.max_norm", "it has no scale_weight_norms", "off", evidence=f"{_CONFIG}:169-227"),
     cannot(
         "adapter.dtype",
@@ -100,8 +100,19 @@ JOB_ROWS: tuple[Row, ...] = (
     ),
     cannot("save.metadata", "it always writes metadata", True, evidence="jobs/process/BaseSDTrainProcess.py:523"),
     cannot("logging.prefix", "it names log folders after the run", "", evidence="jobs/process/BaseTrainProcess.py: setup_tensorboard"),
-    cannot("hardware.pipeline_stages", "it trains on one GPU", 1, fix="set it to 1, or compile for diffusion-pipe", evidence="report 3"),
-    cannot("hardware.timeout", "it starts no processes that wait for each other", "auto", evidence="report 3"),
+    cannot(
+        "hardware.pipeline_stages",
+        "it trains on one GPU",
+        1,
+        fix="set it to 1, or compile for diffusion-pipe",
+        evidence="jobs/process/BaseSDTrainProcess.py:777: data loaders are not shared out",
+    ),
+    cannot(
+        "hardware.timeout",
+        "it starts no processes that wait for each other",
+        "auto",
+        evidence="jobs/process/BaseSDTrainProcess.py:777: data loaders are not shared out",
+    ),
 )
 
 

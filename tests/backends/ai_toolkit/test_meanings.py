@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import at
+from .conftest import at, codes
 
 ABSENT = "absent"
 
@@ -247,6 +247,14 @@ def test_quantized_qwen_image_with_preservation_takes_a_format_that_survives_it(
     assert process("model.quantize.transformer=int8", keep, on="qwen-image")["model"]["qtype"] == "int8"
     assert process("model.quantize.transformer=fp8", keep)["model"]["qtype"] == "qfloat8"
     assert not compiled("model.quantize.transformer=int4", keep, on="qwen-image").ok
+
+
+def test_a_unet_that_draws_samples_never_puts_its_text_encoder_away(process, compiled):
+    drawn = "sample: {every: 9 steps, prompts: [a cat]}\n"
+    assert process(on="sdxl")["train"]["cache_text_embeddings"] is True
+    assert process("sample={every: never, prompts: [a cat]}", on="sdxl")["train"]["cache_text_embeddings"] is True
+    assert process(on="sdxl", more=drawn)["train"]["cache_text_embeddings"] is False
+    assert codes(compiled("cache.text=disk", on="sdxl", more=drawn)) == {"cache.text.to": "LB307"}
 
 
 def test_experts(process):

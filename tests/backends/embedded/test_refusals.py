@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lorabridge.backends.base import Site
+from lorabridge.backends.embedded import ROWS
 
 from .helpers import errors, plan
 
@@ -86,6 +87,49 @@ def test_refused(yaml: list[str], code: str, path: str) -> None:
     refused = next(item for item in made.diagnostics if item.path == path)
     assert refused.message
     assert refused.fix or refused.why
+
+
+ONE_BY_ONE: list[tuple[str, str]] = [
+    *(
+        (f"model.paths.{key}", "/m/x.safetensors")
+        for key in ("checkpoint", "transformer", "transformer_high_noise", "audio_vae", "text_encoder")
+    ),
+    *((f"model.paths.{key}", "/m/x") for key in ("text_encoder_2", "text_encoder_3", "byt5", "image_encoder", "extras")),
+    ("model.quantize.text_encoder", "fp8"),
+    ("model.experts.train", "low-noise"),
+    ("model.experts.boundary", "0.5"),
+    ("model.experts.switch_every", "5 steps"),
+    ("model.experts.offload_inactive", "true"),
+    ("adapter.module_dropout", "0.1"),
+    ("adapter.factor", "4"),
+    ("adapter.max_norm", "1.0"),
+    ("optimizer.text_encoder_lr", "1e-5"),
+    ("scheduler.decay", "10%"),
+    ("scheduler.args", "{a: 1}"),
+    ("noise.mode_scale", "1.5"),
+    ("loss.debiased", "true"),
+    ("memory.checkpoint_offload", "true"),
+    ("memory.layer_offload", "0.5"),
+    ("memory.low_vram", "true"),
+    ("memory.split_attention", "true"),
+    ("memory.compile", "true"),
+    *((f"cache.{part}.{key}", "2") for part in ("latents", "text") for key in ("batch_size", "workers")),
+    ("cache.text.to", "memory"),
+    ("logging.prefix", "x"),
+    ("hardware.pipeline_stages", "2"),
+    ("hardware.timeout", "30 minutes"),
+    ("datasets[0].control_resolution", "512"),
+]
+
+
+@pytest.mark.parametrize(("path", "value"), ONE_BY_ONE)
+def test_what_it_has_no_key_for(path: str, value: str) -> None:
+    assert ("LB301", path) in errors(plan(f"{path}={value}"))
+
+
+def test_no_refusal_is_untested() -> None:
+    tested = {path.replace("[0]", "[]") for path, _ in ONE_BY_ONE} | {path.replace("[0]", "[]") for _, _, path in REFUSED}
+    assert sorted({row.path for row in ROWS if row.cannot} - tested) == []
 
 
 NEUTRAL = [
