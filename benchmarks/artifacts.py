@@ -31,7 +31,16 @@ def lora_file(path: Path, megabytes: int) -> Path:
     from lorabridge.artifacts.write import Planned, write_safetensors
 
     rank = max(1, megabytes * 1_000_000 // (840 * 2 * (3072 + 3072)))
-    names = ("attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0", "attn.add_q_proj", "attn.add_k_proj", "attn.add_v_proj", "attn.to_add_out")
+    names = (
+        "attn.to_q",
+        "attn.to_k",
+        "attn.to_v",
+        "attn.to_out.0",
+        "attn.add_q_proj",
+        "attn.add_k_proj",
+        "attn.add_v_proj",
+        "attn.to_add_out",
+    )
     block = np.random.default_rng(0).standard_normal(3072 * rank, dtype=np.float32).view(np.uint32)
     data = (block >> 16).astype("<u2").tobytes()
     planned = []
@@ -50,11 +59,42 @@ def fuzz(count: int) -> None:
     from lorabridge.artifacts.header import parse_bytes
 
     rng = random.Random(11)
-    entries = {f"lora_unet_blocks_{i}_attn_q.lora_{w}.weight": {"dtype": "BF16", "shape": [4, 8], "data_offsets": [i * 128 + j * 64, i * 128 + j * 64 + 64]} for i in range(3) for j, w in enumerate(("down", "up"))}
+    entries = {
+        f"lora_unet_blocks_{i}_attn_q.lora_{w}.weight": {
+            "dtype": "BF16",
+            "shape": [4, 8],
+            "data_offsets": [i * 128 + j * 64, i * 128 + j * 64 + 64],
+        }
+        for i in range(3)
+        for j, w in enumerate(("down", "up"))
+    }
     text = json.dumps({"__metadata__": {"format": "pt"}, **entries}).encode()
     good = len(text).to_bytes(8, "little") + text + bytes(384)
     assert parse_bytes(good).sound
-    pieces = [b"{", b"}", b"[", b"]", b",", b":", b'"a"', b'"dtype"', b'"shape"', b'"data_offsets"', b'"F32"', b"0", b"8", b"-1", b"1e9", b"9" * 30, b"null", b"NaN", b"\xff", b'"\\ud800"', b'"__metadata__"', b" " * 9]
+    pieces = [
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b",",
+        b":",
+        b'"a"',
+        b'"dtype"',
+        b'"shape"',
+        b'"data_offsets"',
+        b'"F32"',
+        b"0",
+        b"8",
+        b"-1",
+        b"1e9",
+        b"9" * 30,
+        b"null",
+        b"NaN",
+        b"\xff",
+        b'"\\ud800"',
+        b'"__metadata__"',
+        b" " * 9,
+    ]
     sound, slowest, start = 0, 0.0, time.perf_counter()
     tracemalloc.start()
     for number in range(count):
@@ -75,7 +115,9 @@ def fuzz(count: int) -> None:
             assert all(8 + header.length <= tensor.start <= tensor.end <= len(data) for tensor in header.tensors.values())
     spent, peak = time.perf_counter() - start, tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    print(f"fuzz: {count:,} headers in {spent:.0f} s, none raised; {sound:,} still sound; slowest {slowest * 1e3:.1f} ms; peak of Python's memory {peak / 1e6:.1f} MB")
+    print(
+        f"fuzz: {count:,} headers in {spent:.0f} s, none raised; {sound:,} still sound; slowest {slowest * 1e3:.1f} ms; peak of Python's memory {peak / 1e6:.1f} MB"
+    )
 
 
 def plain_read(path: Path) -> float:
@@ -106,7 +148,9 @@ def verify_speed(megabytes: int) -> None:
                 times.append(time.perf_counter() - start)
         best = [size / min(times) / 1e9 for times in (plain, ours, one)]
         middle = [size / statistics.median(times) / 1e9 for times in (plain, ours, one)]
-        print(f"verify: {size / 1e9:.2f} GB, page cache warm, {os.cpu_count()} cores; plain read {best[0]:.1f} GB/s, look {best[1]:.1f} GB/s = {best[1] / best[0]:.0%} (median {middle[1] / middle[0]:.0%}); one thread {best[2]:.1f} GB/s = {best[2] / best[0]:.0%}")
+        print(
+            f"verify: {size / 1e9:.2f} GB, page cache warm, {os.cpu_count()} cores; plain read {best[0]:.1f} GB/s, look {best[1]:.1f} GB/s = {best[1] / best[0]:.0%} (median {middle[1] / middle[0]:.0%}); one thread {best[2]:.1f} GB/s = {best[2] / best[0]:.0%}"
+        )
         start, peak = time.perf_counter(), resident([sys.executable, "-c", _VERIFY, str(path)])
         print(f"verify: whole process {time.perf_counter() - start:.2f} s, {peak:.0f} MB resident")
 
@@ -146,11 +190,20 @@ def inspect_time() -> None:
     from lorabridge.artifacts.show import lines
 
     with tempfile.TemporaryDirectory() as folder:
-        many = {f"diffusion_model.blocks.{i}.q.lora_{w}.weight": {"dtype": "U8", "shape": [1, 1], "data_offsets": [2 * i + j, 2 * i + j + 1]} for i in range(50_000) for j, w in enumerate("AB")}
+        many = {
+            f"diffusion_model.blocks.{i}.q.lora_{w}.weight": {"dtype": "U8", "shape": [1, 1], "data_offsets": [2 * i + j, 2 * i + j + 1]}
+            for i in range(50_000)
+            for j, w in enumerate("AB")
+        }
         text = json.dumps(many).encode()
         hundred = Path(folder) / "100000.safetensors"
         hundred.write_bytes(len(text).to_bytes(8, "little") + text + bytes(100_000))
-        cases = [*sorted(FILES.glob("*.safetensors")), lora_file(Path(folder) / "20MB.safetensors", 20), lora_file(Path(folder) / "300MB.safetensors", 300), hundred]
+        cases = [
+            *sorted(FILES.glob("*.safetensors")),
+            lora_file(Path(folder) / "20MB.safetensors", 20),
+            lora_file(Path(folder) / "300MB.safetensors", 300),
+            hundred,
+        ]
         inspect(cases[0], "on")
         worst = 0.0
         for path in cases:
@@ -178,8 +231,12 @@ def against_torch(python: str, megabytes: int) -> None:
                     subprocess.run([interpreter, "-c", program, str(path)], check=True, capture_output=True, env=os.environ | _ENV)
                     times[name].append(time.perf_counter() - start)
             ours, theirs = min(times["lorabridge"]), min(times["torch"])
-            memory = [resident([interpreter, "-c", program, str(path)]) for interpreter, program in ((sys.executable, _VERIFY), (python, _TORCH))]
-            print(f"torch: {path.stat().st_size / 1e6:.0f} MB from process start: lorabridge {ours:.2f} s, {memory[0]:.0f} MB; torch {theirs:.2f} s, {memory[1]:.0f} MB; {theirs / ours:.1f} times")
+            memory = [
+                resident([interpreter, "-c", program, str(path)]) for interpreter, program in ((sys.executable, _VERIFY), (python, _TORCH))
+            ]
+            print(
+                f"torch: {path.stat().st_size / 1e6:.0f} MB from process start: lorabridge {ours:.2f} s, {memory[0]:.0f} MB; torch {theirs:.2f} s, {memory[1]:.0f} MB; {theirs / ours:.1f} times"
+            )
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError, core_schema
 from lorabridge.config.amounts import Amount, Unit, parse_amount
 
 Json = dict[str, Any]
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 def fail(code: str, message: str, fix: str = "") -> NoReturn:
@@ -117,8 +118,8 @@ class Text(ValueKind):
         if not isinstance(value, str):
             fix = f'write it in quotes: `"{value}"`' if isinstance(value, int | float) else ""
             fail("LB105", f"text is expected here, found {kind_name(value)}", fix)
-        if "\0" in value:
-            fail("LB105", "the text contains a NUL byte")
+        if _NO_TEXT.search(value):
+            fail("LB105", "the text contains a NUL byte, or half a character")
         if not self.blank and not value.strip():
             fail("LB105", "the text is empty")
         if self.pattern and not re.fullmatch(self.pattern, value):

@@ -211,7 +211,7 @@ def _override(loaded: Loaded, text: str) -> None:
     span = Span(shown, 1, 1, 1, len(shown) + 1)
     dotted, equals, value_text = text.partition("=")
     parts = split_path(dotted.strip())
-    if not equals or not parts or not isinstance(parts[0], str):
+    if not equals or not parts or not isinstance(parts[0], str) or not dotted.isprintable():
         loaded.diagnostics.append(Diagnostic("LB113", f"`{text}` is not `key.path=value`", span, fix="write `--set optimizer.lr=1e-4`"))
         return
     value, problems = parse_value(value_text, shown)

@@ -17,6 +17,8 @@ from lorabridge.config.schema import Config
 from lorabridge.diagnostics import Diagnostic, Edit, Span
 
 Places = dict[KeyPath, Place]
+MAX_ERRORS = 500
+"""More are not looked at: nobody reads them, and each costs a search for the nearest name."""
 
 
 def validate(data: dict[str, Any], places: Places, broken: set[KeyPath]) -> tuple[Config | None, Config | None, list[Diagnostic]]:
@@ -28,7 +30,7 @@ def validate(data: dict[str, Any], places: Places, broken: set[KeyPath]) -> tupl
         config = Config.model_validate(data)
     except ValidationError as error:
         errors = error.errors(include_url=False)
-        found = [_convert(item, places, broken) for item in errors]
+        found = [_convert(item, places, broken) for item in errors[:MAX_ERRORS]]
         return None, _partial(data, errors), [item for item in found if item is not None]
     return (None if broken else config), config, []
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-import operator
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from lorabridge.contracts.arithmetic import LONGEST, combined
 from lorabridge.contracts.source import Module
 from lorabridge.contracts.values import (
     MISSING,
@@ -27,17 +27,12 @@ from lorabridge.contracts.values import (
     is_tracked,
 )
 
-_OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.BitOr: operator.or_,
-}
-_LONGEST = 400
-"""Items of a list, and letters of a text, beyond which a computed value is not followed."""
+_MOST = 1_000_000
+"""Expressions in one walk; the largest real one takes a twentieth."""
+
+
+class TooMuchError(ValueError):
+    """A source that would keep the walk busy for minutes."""
 
 
 class Evaluator:
@@ -46,6 +41,7 @@ class Evaluator:
     def __init__(self) -> None:
         self._globals: dict[tuple[str, str], Any] = {}
         self._busy: set[tuple[str, str]] = set()
+        self._steps = 0
 
     def call(self, node: ast.Call, scope: Scope) -> Any:
         """A call. Filled in by the subclass."""
@@ -56,12 +52,18 @@ class Evaluator:
         raise NotImplementedError
 
     def eval(self, node: ast.AST | None, scope: Scope) -> Any:
-        """The value of an expression."""
+        """The value of an expression. Raises TooMuchError."""
         if node is None:
             return None
+        self._steps += 1
+        if self._steps > _MOST:
+            raise TooMuchError(f"{scope.module.shown} leads to more than can be followed")
         handler: Callable[[Any, Scope], Any] | None = getattr(self, f"_{type(node).__name__}", None)
         if handler is not None:
-            return handler(node, scope)
+            try:
+                return handler(node, scope)
+            except RecursionError:
+                return Unknown()
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.expr):
                 self.eval(child, scope)
@@ -189,7 +191,7 @@ class Evaluator:
         for part in node.elts:
             value = self.eval(part.value if isinstance(part, ast.Starred) else part, scope)
             if isinstance(part, ast.Starred):
-                items += value if isinstance(value, list | tuple) else [Unknown()]
+                items += value if isinstance(value, list | tuple) and len(items) + len(value) <= LONGEST else [Unknown()]
             else:
                 items.append(value)
         return items if isinstance(node, ast.List) else tuple(items)
@@ -213,7 +215,8 @@ class Evaluator:
 
     def _JoinedStr(self, node: ast.JoinedStr, scope: Scope) -> Any:
         parts = [self.eval(part.value if isinstance(part, ast.FormattedValue) else part, scope) for part in node.values]
-        return "".join(str(part) for part in parts) if all(isinstance(part, str | int) for part in parts) else Unknown()
+        text = "".join(str(part) for part in parts if isinstance(part, str | int))
+        return text if all(isinstance(part, str | int) for part in parts) and len(text) <= LONGEST else Unknown()
 
     def _UnaryOp(self, node: ast.UnaryOp, scope: Scope) -> Any:
         value = self.eval(node.operand, scope)
@@ -225,14 +228,7 @@ class Evaluator:
 
     def _BinOp(self, node: ast.BinOp, scope: Scope) -> Any:
         left, right = self.eval(node.left, scope), self.eval(node.right, scope)
-        apply = _OPERATORS.get(type(node.op))
-        if apply is None or not (is_plain(left) and is_plain(right)) or _length(left) > _LONGEST or _length(right) > _LONGEST:
-            return Unknown()
-        try:
-            value = apply(left, right) if not _explosive(node.op, left, right) else Unknown()
-        except Exception:
-            return Unknown()
-        return value
+        return combined(node.op, left, right) if is_plain(left) and is_plain(right) else Unknown()
 
     def _BoolOp(self, node: ast.BoolOp, scope: Scope) -> Any:
         return best([self.eval(part, scope) for part in node.values])
@@ -327,9 +323,9 @@ class Evaluator:
         """What a loop over a value yields, as far as it is worth following."""
         if isinstance(value, Table):
             return [value.item]
-        if isinstance(value, list | tuple) and len(value) <= _LONGEST:
+        if isinstance(value, list | tuple) and len(value) <= LONGEST:
             return list(value)
-        if isinstance(value, dict) and len(value) <= _LONGEST:
+        if isinstance(value, dict) and len(value) <= LONGEST:
             return list(value)
         if isinstance(value, Class):
             return self._members(value)
@@ -382,17 +378,3 @@ def _static(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 def _targets(statement: ast.Assign | ast.AnnAssign, name: str) -> bool:
     targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
     return any(isinstance(target, ast.Name) and target.id == name for target in targets)
-
-
-def _length(value: Any) -> int:
-    return len(value) if isinstance(value, str | list | tuple | dict) else 0
-
-
-def _explosive(op: ast.operator, left: Any, right: Any) -> bool:
-    """A result whose size a hostile file could choose."""
-    if isinstance(op, ast.Mod):
-        return isinstance(left, str)
-    if not isinstance(op, ast.Mult):
-        return False
-    number = next((value for value in (left, right) if isinstance(value, int)), 0)
-    return (_length(left) + _length(right) > 0 and number > _LONGEST) or (isinstance(number, int) and abs(number) > 2**64)

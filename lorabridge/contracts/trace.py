@@ -64,6 +64,7 @@ class Tracer(Evaluator):
         self.section = ""
         self._at: dict[int, tuple[Read, str]] = {}
         self._seen: dict[tuple[Any, ...], Any] = {}
+        self._entered: set[ast.AST] = set()
         self._depth = 0
 
     # reads
@@ -296,10 +297,11 @@ class Tracer(Evaluator):
         given = [called.instance, *positional] if isinstance(called, Bound) else positional
         if not self._worth(function, [*given, *named.values(), rest]):
             return Unknown()
-        mark = (function.node, *map(_mark, given), *((key, _mark(value)) for key, value in sorted(named.items())), _mark(rest))
+        mark = _call_mark(function.node, given, named, rest)
         if mark in self._seen or self._depth >= _DEEPEST:
             return self._seen.get(mark, Unknown())
         self._seen[mark] = Unknown()
+        self._entered.add(function.node)
         self._depth += 1
         try:
             self._seen[mark] = self._walk(function, given, named, rest)
@@ -326,7 +328,7 @@ class Tracer(Evaluator):
     def rest_of(self, scope: Scope) -> None:
         """Walk the functions that were defined in a scope and that nothing has called by name: they were handed on."""
         for inner in scope.inner if self.everything else ():
-            if not any(mark[0] is inner.node for mark in self._seen):
+            if inner.node not in self._entered:
                 scope.maybe += 1
                 self._walk(inner, [], {}, Unknown())
                 scope.maybe -= 1
@@ -338,7 +340,7 @@ class Tracer(Evaluator):
 
     def instantiate(self, cls: Class, positional: list[Any], named: dict[str, Any], rest: Any) -> Instance:
         """An object of a class of the tree; with a table among its arguments its methods are walked, too."""
-        mark = (cls.node, *map(_mark, positional), *((key, _mark(value)) for key, value in sorted(named.items())), _mark(rest))
+        mark = _call_mark(cls.node, positional, named, rest)
         if mark in self._seen:
             known: Instance = self._seen[mark]
             return known
@@ -360,8 +362,19 @@ class Tracer(Evaluator):
         return [name for name in dict.fromkeys(found) if name != "__init__"]
 
 
-def _mark(value: Any) -> Any:
-    """What tells two calls apart: the identity of objects, the value of the rest."""
-    if isinstance(value, Table | Fixed | Opened | Unknown):
+def _call_mark(node: ast.AST, given: list[Any], named: dict[str, Any], rest: Any) -> tuple[Any, ...]:
+    """What tells two calls apart."""
+    return (node, *map(_mark, given), *((key, _mark(value)) for key, value in sorted(named.items())), _mark(rest))
+
+
+def _mark(value: Any, depth: int = 3) -> Any:
+    """The identity of objects of the tree, the value of the rest, as far as it matters."""
+    if isinstance(value, Table | Fixed | Opened | Unknown | Instance | Parser):
         return value
-    return repr(value) if is_plain(value) else id(value)
+    if isinstance(value, Function | Class):
+        return value.node
+    if isinstance(value, Bound):
+        return value.function.node, _mark(value.instance, depth - 1)
+    if isinstance(value, list | tuple | dict):
+        return (type(value).__name__, *(_mark(item, depth - 1) for item in list(value)[:50])) if depth else type(value).__name__
+    return repr(value)[:100] if is_plain(value) else type(value).__name__

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lorabridge.contracts.diff import Change, Concern, compare, concerns
-from lorabridge.contracts.extract import READERS, NotATrainerError, extract
+from lorabridge.contracts.extract import READERS, extract
 from lorabridge.contracts.store import nearest
 
 
@@ -46,7 +46,7 @@ def drift(home: Path, trainer: str, commit: str = "", used: Mapping[str, Mapping
         return Drift(base.commit, base.commit)
     try:
         live = extract(home, trainer)
-    except (NotATrainerError, OSError) as error:
+    except (OSError, ValueError) as error:
         return Drift(base.commit, commit, problem=str(error), home=home)
     changes = compare(base, live)
     return Drift(base.commit, live.commit or commit, tuple(changes), tuple(concerns(changes, used or {})), home=home)

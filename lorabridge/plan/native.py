@@ -23,6 +23,8 @@ def is_native(path: str) -> bool:
     if suffix in (".toml", ".json", ".jsonc", ".sh", ".bash", ".zsh", ".bat", ".cmd", ".ps1", ".txt"):
         return True
     try:
+        if not Path(path).is_file():
+            return False  # a pipe can be read once only
         with open(path, encoding="utf-8-sig", errors="replace") as handle:
             text = handle.read(1_000_000)
     except (OSError, ValueError):

@@ -12,7 +12,6 @@ its weight. The same table twice, under another name, only adds its variants.
 from __future__ import annotations
 
 import json
-import re
 import sys
 from pathlib import Path
 
@@ -62,8 +61,10 @@ def compact(modules):
     rows = {}
     for (pattern, shape), tuples in groups.items():
         for product in products(tuples):
-            sets = iter(product)
-            name = re.sub("#", lambda _: (lambda r: r if r.isdigit() else "{" + r + "}")(ranges(next(sets))), pattern)
+            name = pattern
+            for numbers in product:
+                text = ranges(numbers)
+                name = name.replace("#", text if text.isdigit() else "{" + text + "}", 1)
             rows[name] = list(shape)
     return dict(sorted(rows.items()))
 
@@ -129,7 +130,14 @@ def musubi(home, tables):
             ("klein-9b", m.Klein9BParams(), ("klein-base-9b", "klein-9b")),
             ("dev", m.Flux2Params(), ("dev",)),
         ):
-            tables.add("flux2", f"{name} native", "native", variants("flux2", *names), m.Flux2(params, "torch", False), f"{at} flux_2/flux2_models.py")
+            tables.add(
+                "flux2",
+                f"{name} native",
+                "native",
+                variants("flux2", *names),
+                m.Flux2(params, "torch", False),
+                f"{at} flux_2/flux2_models.py",
+            )
 
     def flux1():
         from musubi_tuner.flux import flux_models as m
@@ -164,7 +172,9 @@ def musubi(home, tables):
                 num_heads=c.num_heads, num_layers=c.num_layers, out_dim=c.out_dim, text_len=c.text_len, attn_mode="torch",
             )  # fmt: skip
             tables.add("wan", f"{task.lower()} native", "native", found, model, f"{at} wan/configs, wan/modules/model.py")
-        model = WanModel(model_version="2.2", dim=3072, ffn_dim=14336, in_dim=48, out_dim=48, num_heads=24, num_layers=30, attn_mode="torch")
+        model = WanModel(
+            model_version="2.2", dim=3072, ffn_dim=14336, in_dim=48, out_dim=48, num_heads=24, num_layers=30, attn_mode="torch"
+        )
         tables.add("wan", "5b native", "native", ["wan22:5b"], model, "diffusion-pipe 8f83dbf models/wan/configs/wan_ti2v_5B.py; " + at)
 
     def hunyuan():
@@ -226,53 +236,60 @@ def diffusers_tables(_, tables):
     import diffusers as d
 
     at = f"diffusers {d.__version__}"
-    small = dict(num_attention_heads=12, ffn_dim=8960, num_layers=30)
-    clip = dict(image_dim=1280, added_kv_proj_dim=5120, in_channels=36)
-    sd35 = dict(num_layers=24, num_attention_heads=24, caption_projection_dim=1536, pos_embed_max_size=384, dual_attention_layers=tuple(range(13)), qk_norm="rms_norm")
-    large = dict(num_layers=38, num_attention_heads=38, caption_projection_dim=2432, pos_embed_max_size=192, qk_norm="rms_norm")
+    small = {"num_attention_heads": 12, "ffn_dim": 8960, "num_layers": 30}
+    clip = {"image_dim": 1280, "added_kv_proj_dim": 5120, "in_channels": 36}
+    sd35 = {
+        "num_layers": 24,
+        "num_attention_heads": 24,
+        "caption_projection_dim": 1536,
+        "pos_embed_max_size": 384,
+        "dual_attention_layers": tuple(range(13)),
+        "qk_norm": "rms_norm",
+    }
+    large = {"num_layers": 38, "num_attention_heads": 38, "caption_projection_dim": 2432, "pos_embed_max_size": 192, "qk_norm": "rms_norm"}
     rows = (
-        ("flux1", "dev", FLUX_DEV, "FluxTransformer2DModel", dict(guidance_embeds=True)),
+        ("flux1", "dev", FLUX_DEV, "FluxTransformer2DModel", {"guidance_embeds": True}),
         ("flux1", "schnell", ["flux1:schnell"], "FluxTransformer2DModel", {}),
-        ("flux1", "flex1", ["flux1:flex1"], "FluxTransformer2DModel", dict(guidance_embeds=True, num_layers=8)),
-        ("flux1", "flex2", ["flex2:preview"], "FluxTransformer2DModel", dict(guidance_embeds=True, num_layers=8, in_channels=196, out_channels=64)),
+        ("flux1", "flex1", ["flux1:flex1"], "FluxTransformer2DModel", {"guidance_embeds": True, "num_layers": 8}),
+        ("flux1", "flex2", ["flex2:preview"], "FluxTransformer2DModel", {"guidance_embeds": True, "num_layers": 8, "in_channels": 196, "out_channels": 64}),
         ("flux2", "dev", ["flux2:dev"], "Flux2Transformer2DModel", {}),
-        ("flux2", "klein-4b", variants("flux2", "klein-base-4b", "klein-4b"), "Flux2Transformer2DModel", dict(num_layers=5, num_single_layers=20, num_attention_heads=24, joint_attention_dim=7680, guidance_embeds=False)),
-        ("flux2", "klein-9b", variants("flux2", "klein-base-9b", "klein-9b"), "Flux2Transformer2DModel", dict(num_layers=8, num_single_layers=24, num_attention_heads=32, joint_attention_dim=12288, guidance_embeds=False)),
+        ("flux2", "klein-4b", variants("flux2", "klein-base-4b", "klein-4b"), "Flux2Transformer2DModel", {"num_layers": 5, "num_single_layers": 20, "num_attention_heads": 24, "joint_attention_dim": 7680, "guidance_embeds": False}),
+        ("flux2", "klein-9b", variants("flux2", "klein-base-9b", "klein-9b"), "Flux2Transformer2DModel", {"num_layers": 8, "num_single_layers": 24, "num_attention_heads": 32, "joint_attention_dim": 12288, "guidance_embeds": False}),
         ("chroma", "base", variants("chroma", "base", "hd"), "ChromaTransformer2DModel", {}),
         ("qwen-image", "base", variants("qwen-image", "base", "2512", "edit", "edit-2509", "edit-2511"), "QwenImageTransformer2DModel", {}),
-        ("qwen-image", "layered", ["qwen-image:layered"], "QwenImageTransformer2DModel", dict(use_additional_t_cond=True)),
+        ("qwen-image", "layered", ["qwen-image:layered"], "QwenImageTransformer2DModel", {"use_additional_t_cond": True}),
         ("z-image", "base", variants("z-image", "base", "turbo", "de-turbo"), "ZImageTransformer2DModel", {}),
-        ("sd3", "3-medium", ["sd3:3-medium"], "SD3Transformer2DModel", dict(num_layers=24, num_attention_heads=24, caption_projection_dim=1536, pos_embed_max_size=192)),
+        ("sd3", "3-medium", ["sd3:3-medium"], "SD3Transformer2DModel", {"num_layers": 24, "num_attention_heads": 24, "caption_projection_dim": 1536, "pos_embed_max_size": 192}),
         ("sd3", "3.5-medium", ["sd3:3.5-medium"], "SD3Transformer2DModel", sd35),
         ("sd3", "3.5-large", ["sd3:3.5-large"], "SD3Transformer2DModel", large),
-        ("pixart", "sigma", ["pixart:sigma"], "PixArtTransformer2DModel", dict(caption_channels=4096)),
-        ("pixart", "alpha", ["pixart:alpha"], "PixArtTransformer2DModel", dict(caption_channels=4096, use_additional_conditions=True)),
+        ("pixart", "sigma", ["pixart:sigma"], "PixArtTransformer2DModel", {"caption_channels": 4096}),
+        ("pixart", "alpha", ["pixart:alpha"], "PixArtTransformer2DModel", {"caption_channels": 4096, "use_additional_conditions": True}),
         ("sana", "1.6b", variants("sana", "1.6b"), "SanaTransformer2DModel", {}),
-        ("sana", "0.6b", variants("sana", "0.6b"), "SanaTransformer2DModel", dict(num_layers=28, num_attention_heads=36, num_cross_attention_heads=16, cross_attention_head_dim=72, cross_attention_dim=1152)),
-        ("sana", "1.5-1.6b", variants("sana", "1.5-1.6b"), "SanaTransformer2DModel", dict(qk_norm="rms_norm_across_heads")),
-        ("sana", "1.5-4.8b", variants("sana", "1.5-4.8b"), "SanaTransformer2DModel", dict(num_layers=60, qk_norm="rms_norm_across_heads")),
+        ("sana", "0.6b", variants("sana", "0.6b"), "SanaTransformer2DModel", {"num_layers": 28, "num_attention_heads": 36, "num_cross_attention_heads": 16, "cross_attention_head_dim": 72, "cross_attention_dim": 1152}),
+        ("sana", "1.5-1.6b", variants("sana", "1.5-1.6b"), "SanaTransformer2DModel", {"qk_norm": "rms_norm_across_heads"}),
+        ("sana", "1.5-4.8b", variants("sana", "1.5-4.8b"), "SanaTransformer2DModel", {"num_layers": 60, "qk_norm": "rms_norm_across_heads"}),
         ("auraflow", "base", variants("auraflow", "v0.3", "pony-v7"), "AuraFlowTransformer2DModel", {}),
-        ("lumina2", "base", ["lumina2:base"], "Lumina2Transformer2DModel", dict(cap_feat_dim=2304)),
-        ("hidream", "i1", variants("hidream", "full", "dev", "e1"), "HiDreamImageTransformer2DModel", dict(patch_size=2, caption_channels=[4096, 4096], llama_layers=[*range(32), *[31] * 16], axes_dims_rope=(64, 32, 32), in_channels=16)),
-        ("cogview4", "6b", ["cogview4:6b"], "CogView4Transformer2DModel", dict(num_layers=28, num_attention_heads=32, attention_head_dim=128)),
+        ("lumina2", "base", ["lumina2:base"], "Lumina2Transformer2DModel", {"cap_feat_dim": 2304}),
+        ("hidream", "i1", variants("hidream", "full", "dev", "e1"), "HiDreamImageTransformer2DModel", {"patch_size": 2, "caption_channels": [4096, 4096], "llama_layers": [*range(32), *[31] * 16], "axes_dims_rope": (64, 32, 32), "in_channels": 16}),
+        ("cogview4", "6b", ["cogview4:6b"], "CogView4Transformer2DModel", {"num_layers": 28, "num_attention_heads": 32, "attention_head_dim": 128}),
         ("wan", "t2v-14b", [*variants("wan21", "t2v-14b", "t2i-14b", "skyreels-v2-14b"), "wan22:t2v-a14b"], "WanTransformer3DModel", {}),
         ("wan", "t2v-1.3b", ["wan21:t2v-1.3b"], "WanTransformer3DModel", small),
         ("wan", "i2v-14b", variants("wan21", "i2v-480p-14b", "i2v-720p-14b", "flf2v-14b"), "WanTransformer3DModel", clip),
-        ("wan", "i2v-a14b", ["wan22:i2v-a14b"], "WanTransformer3DModel", dict(in_channels=36)),
-        ("wan", "5b", ["wan22:5b"], "WanTransformer3DModel", dict(num_attention_heads=24, ffn_dim=14336, num_layers=30, in_channels=48, out_channels=48)),
+        ("wan", "i2v-a14b", ["wan22:i2v-a14b"], "WanTransformer3DModel", {"in_channels": 36}),
+        ("wan", "5b", ["wan22:5b"], "WanTransformer3DModel", {"num_attention_heads": 24, "ffn_dim": 14336, "num_layers": 30, "in_channels": 48, "out_channels": 48}),
         ("hunyuan-video", "t2v", ["hunyuan-video:t2v"], "HunyuanVideoTransformer3DModel", {}),
-        ("framepack", "base", variants("framepack", "base", "f1"), "HunyuanVideoFramepackTransformer3DModel", dict(has_image_proj=True, has_clean_x_embedder=True)),
+        ("framepack", "base", variants("framepack", "base", "f1"), "HunyuanVideoFramepackTransformer3DModel", {"has_image_proj": True, "has_clean_x_embedder": True}),
         ("hunyuan-video-1.5", "t2v", variants("hunyuan-video-1.5", "t2v", "i2v"), "HunyuanVideo15Transformer3DModel", {}),
-        ("hunyuan-image", "2.1", ["hunyuan-image:2.1"], "HunyuanImageTransformer2DModel", dict(text_embed_2_dim=1472)),
+        ("hunyuan-image", "2.1", ["hunyuan-image:2.1"], "HunyuanImageTransformer2DModel", {"text_embed_2_dim": 1472}),
         ("ltx-video", "2b", ["ltx-video:2b"], "LTXVideoTransformer3DModel", {}),
-        ("ltx-video", "13b", ["ltx-video:13b"], "LTXVideoTransformer3DModel", dict(num_layers=48, attention_head_dim=128, cross_attention_dim=4096)),
+        ("ltx-video", "13b", ["ltx-video:13b"], "LTXVideoTransformer3DModel", {"num_layers": 48, "attention_head_dim": 128, "cross_attention_dim": 4096}),
         ("ltx2", "2.0", ["ltx2:2.0"], "LTX2VideoTransformer3DModel", {}),
-        ("ltx2", "2.3", variants("ltx2", "2.3"), "LTX2VideoTransformer3DModel", dict(gated_attn=True, cross_attn_mod=True, audio_gated_attn=True, audio_cross_attn_mod=True, use_prompt_embeddings=False)),
+        ("ltx2", "2.3", variants("ltx2", "2.3"), "LTX2VideoTransformer3DModel", {"gated_attn": True, "cross_attn_mod": True, "audio_gated_attn": True, "audio_cross_attn_mod": True, "use_prompt_embeddings": False}),
         ("cosmos", "7b", ["cosmos:7b-text2world"], "CosmosTransformer3DModel", {}),
-        ("cosmos", "14b", ["cosmos:14b-text2world"], "CosmosTransformer3DModel", dict(num_layers=36, num_attention_heads=40)),
-        ("cosmos", "predict2-2b", ["cosmos-predict2:2b-text2image"], "CosmosTransformer3DModel", dict(num_attention_heads=16, extra_pos_embed_type=None)),
-        ("cosmos", "predict2-14b", ["cosmos-predict2:14b-text2image"], "CosmosTransformer3DModel", dict(num_attention_heads=40, num_layers=36, extra_pos_embed_type=None)),
-        ("kandinsky5", "lite diffusers", ["kandinsky5:lite-t2v-5s-sd"], "Kandinsky5Transformer3DModel", dict(in_visual_dim=16, out_visual_dim=16, model_dim=1792, ff_dim=7168)),
+        ("cosmos", "14b", ["cosmos:14b-text2world"], "CosmosTransformer3DModel", {"num_layers": 36, "num_attention_heads": 40}),
+        ("cosmos", "predict2-2b", ["cosmos-predict2:2b-text2image"], "CosmosTransformer3DModel", {"num_attention_heads": 16, "extra_pos_embed_type": None}),
+        ("cosmos", "predict2-14b", ["cosmos-predict2:14b-text2image"], "CosmosTransformer3DModel", {"num_attention_heads": 40, "num_layers": 36, "extra_pos_embed_type": None}),
+        ("kandinsky5", "lite diffusers", ["kandinsky5:lite-t2v-5s-sd"], "Kandinsky5Transformer3DModel", {"in_visual_dim": 16, "out_visual_dim": 16, "model_dim": 1792, "ff_dim": 7168}),
         ("krea2", "raw", variants("krea2", "raw", "turbo", "raw-edit", "turbo-edit"), "Krea2Transformer2DModel", {}),
         ("ideogram4", "base", ["ideogram4:base"], "Ideogram4Transformer2DModel", {}),
         ("ernie-image", "base", ["ernie-image:base"], "ErnieImageTransformer2DModel", {}),
@@ -283,75 +300,30 @@ def diffusers_tables(_, tables):
     for arch, name, found, cls, config in rows:
 
         def build(arch=arch, name=name, found=found, cls=cls, config=config):
-            tables.add(arch, name, "diffusers", found, getattr(d, cls)(**config), f"{at} {cls}({', '.join(f'{k}={v}' for k, v in config.items())})"[:200])
+            tables.add(
+                arch,
+                name,
+                "diffusers",
+                found,
+                getattr(d, cls)(**config),
+                f"{at} {cls}({', '.join(f'{k}={v}' for k, v in config.items())})"[:200],
+            )
 
         attempt(build)
+    from make_key_tables_more import unets
+
     unets(d, tables, at)
-
-
-XL = dict(
-    down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-    block_out_channels=(320, 640, 1280), cross_attention_dim=2048, transformer_layers_per_block=[1, 2, 10], attention_head_dim=[5, 10, 20],
-    use_linear_projection=True, addition_embed_type="text_time", addition_time_embed_dim=256, projection_class_embeddings_input_dim=2816,
-)  # fmt: skip
-
-
-def unets(d, tables, at):
-    def sdxl():
-        rows = modules_of(d.UNet2DConditionModel(**XL))
-        tables.add("sdxl", "base", "diffusers", variants("sdxl", "base", "v-pred"), rows, f"{at} UNet2DConditionModel, SDXL's config")
-        native = {ldm(name, 3): shape for name, shape in rows.items()}
-        tables.add("sdxl", "base native", "native", variants("sdxl", "base", "v-pred"), native, "the same under the names of the original checkpoint")
-
-    def sd15():
-        rows = modules_of(d.UNet2DConditionModel(cross_attention_dim=768))
-        tables.add("sd15", "base", "diffusers", ["sd15:base"], rows, f"{at} UNet2DConditionModel(cross_attention_dim=768)")
-        native = {ldm(name, 4): shape for name, shape in rows.items()}
-        tables.add("sd15", "base native", "native", ["sd15:base"], native, "the same under the names of the original checkpoint")
-
-    def sd2():
-        config = dict(cross_attention_dim=1024, use_linear_projection=True, attention_head_dim=[5, 10, 20, 20])
-        rows = modules_of(d.UNet2DConditionModel(**config))
-        tables.add("sd2", "base", "diffusers", variants("sd2", "2.1", "2.1-base"), rows, f"{at} UNet2DConditionModel({config})")
-        native = {ldm(name, 4): shape for name, shape in rows.items()}
-        tables.add("sd2", "base native", "native", variants("sd2", "2.1", "2.1-base"), native, "the same under the names of the original checkpoint")
-
-    for function in (sdxl, sd15, sd2):
-        attempt(function)
-
-
-RESNET = {"conv1": "in_layers.2", "conv2": "out_layers.3", "time_emb_proj": "emb_layers.1", "conv_shortcut": "skip_connection"}
-OUTER = {
-    "conv_in": "input_blocks.0.0", "conv_out": "out.2", "time_embedding.linear_1": "time_embed.0", "time_embedding.linear_2": "time_embed.2",
-    "add_embedding.linear_1": "label_emb.0.0", "add_embedding.linear_2": "label_emb.0.2",
-}  # fmt: skip
-
-
-def ldm(name, levels):
-    """A diffusers UNet name as the original checkpoints have it. `levels`: resolutions of the UNet."""
-    if name in OUTER:
-        return OUTER[name]
-    match = re.match(r"(down_blocks|up_blocks)\.(\d+)\.(resnets|attentions|downsamplers|upsamplers)\.(\d+)\.(.*)", name)
-    if match is None:
-        index = {"resnets.0": 0, "attentions.0": 1, "resnets.1": 2}[re.match(r"mid_block\.(\w+\.\d)", name)[1]]
-        return f"middle_block.{index}.{inner(name.split('.', 3)[3], 'resnets' in name)}"
-    side, level, kind, number, rest = match[1], int(match[2]), match[3], int(match[4]), match[5]
-    if kind == "downsamplers":
-        return f"input_blocks.{3 * level + 3}.0.op"
-    if kind == "upsamplers":
-        with_attention = level > 0 if levels == 4 else level < 2
-        return f"output_blocks.{3 * level + 2}.{2 if with_attention else 1}.conv"
-    block = f"input_blocks.{3 * level + 1 + number}" if side == "down_blocks" else f"output_blocks.{3 * level + number}"
-    return f"{block}.{0 if kind == 'resnets' else 1}.{inner(rest, kind == 'resnets')}"
-
-
-def inner(rest, resnet):
-    return RESNET[rest] if resnet else rest
 
 
 if __name__ == "__main__":
     which, home, out = sys.argv[1:4]
     from make_key_tables_more import ai_toolkit, derived, diffusion_pipe
 
-    makers = {"musubi": musubi, "diffusers": diffusers_tables, "ai-toolkit": ai_toolkit, "diffusion-pipe": diffusion_pipe, "derived": derived}
+    makers = {
+        "musubi": musubi,
+        "diffusers": diffusers_tables,
+        "ai-toolkit": ai_toolkit,
+        "diffusion-pipe": diffusion_pipe,
+        "derived": derived,
+    }
     makers[which](home, Tables(out))

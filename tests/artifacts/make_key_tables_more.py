@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 import sys
-from types import SimpleNamespace
 
-from make_key_tables import attempt, variants
+from make_key_tables import attempt, modules_of, variants
 
 
 def ai_toolkit(home, tables):
     sys.path.insert(0, home)
+    import extensions_built_in.diffusion_models  # noqa: F401  (its imports compute, which the meta device cannot)
+
     at = "ai-toolkit 27a03a9 extensions_built_in/diffusion_models"
 
     def radiance():
@@ -20,7 +21,9 @@ def ai_toolkit(home, tables):
         tables.add("chroma", "radiance native", "native", ["chroma:radiance"], m.Chroma(m.chroma_params), f"{at}/chroma/src/radiance.py")
 
     def omnigen2():
-        from extensions_built_in.diffusion_models.omnigen2.src.models.transformers.transformer_omnigen2 import OmniGen2Transformer2DModel as M
+        from extensions_built_in.diffusion_models.omnigen2.src.models.transformers.transformer_omnigen2 import (
+            OmniGen2Transformer2DModel as M,
+        )
 
         source = f"{at}/omnigen2: names only, the class's default sizes are not those of the published weights"
         tables.add("omnigen2", "base names", "diffusers", ["omnigen2:base"], M(), source)
@@ -151,13 +154,19 @@ def sd3(tables, name):
 
 def hidream_o1(tables):
     rows = {"model.t_embedder1.mlp.0": (4096, 256), "model.t_embedder1.mlp.2": (4096, 4096), "model.final_layer2.linear": (3072, 4096)}
-    rows |= {"model.language_model.embed_tokens": (151936, 4096), "model.x_embedder.proj1": (1024, 3072), "model.x_embedder.proj2": (4096, 1024)}
+    rows |= {
+        "model.language_model.embed_tokens": (151936, 4096),
+        "model.x_embedder.proj1": (1024, 3072),
+        "model.x_embedder.proj2": (4096, 1024),
+    }
     sizes = {
         "mlp.down_proj": (4096, 12288), "mlp.gate_proj": (12288, 4096), "mlp.up_proj": (12288, 4096), "self_attn.k_proj": (1024, 4096),
         "self_attn.o_proj": (4096, 4096), "self_attn.q_proj": (4096, 4096), "self_attn.v_proj": (1024, 4096),
     }  # fmt: skip
     rows |= {f"model.language_model.layers.{layer}.{name}": shape for layer in range(36) for name, shape in sizes.items()}
-    source = "musubi-tuner 30c658c hidream_o1: its module names; sizes of Qwen3-VL-8B (ideogram4/ideogram4_utils.py QWEN3_VL_8B_INSTRUCT_CONFIG)"
+    source = (
+        "musubi-tuner 30c658c hidream_o1: its module names; sizes of Qwen3-VL-8B (ideogram4/ideogram4_utils.py QWEN3_VL_8B_INSTRUCT_CONFIG)"
+    )
     tables.add("hidream-o1", "full", "native", variants("hidream-o1", "full", "dev"), rows, source)
 
 
@@ -177,7 +186,9 @@ def hunyuan_image(tables):
     for name, shape in expanded(read(tables, "hunyuan-video", "t2v native")).items():
         if name.startswith(("double_blocks.", "single_blocks.")):
             rows[comfy_name(name)] = tuple(side // 3072 * 3584 for side in shape)
-    tables.add("hunyuan-image", "2.1 native", "native", ["hunyuan-image:2.1"], rows, "diffusion-pipe 8f83dbf models/hunyuan_image.py (blocks only)")
+    tables.add(
+        "hunyuan-image", "2.1 native", "native", ["hunyuan-image:2.1"], rows, "diffusion-pipe 8f83dbf models/hunyuan_image.py (blocks only)"
+    )
     video = read(tables, "hunyuan-video", "t2v native")
     renamed = {comfy_name(name): shape for name, shape in expanded(video).items()}
     tables.add("hunyuan-video", "t2v comfyui", "native", video["variants"], renamed, "the native table under the names ComfyUI loads")
@@ -185,5 +196,84 @@ def hunyuan_image(tables):
 
 def comfy_name(name):
     """`img_attn_qkv` and `img_mlp.fc1` as ComfyUI has them."""
-    return re.sub(r"_attn_(qkv|proj)", r"_attn.\1", name).replace("_mlp.fc1", "_mlp.0").replace("_mlp.fc2", "_mlp.2").replace("modulation.linear", "modulation.lin").replace("_mod.linear", "_mod.lin")
+    return (
+        re.sub(r"_attn_(qkv|proj)", r"_attn.\1", name)
+        .replace("_mlp.fc1", "_mlp.0")
+        .replace("_mlp.fc2", "_mlp.2")
+        .replace("modulation.linear", "modulation.lin")
+        .replace("_mod.linear", "_mod.lin")
+    )
 
+
+XL = {
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"), "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+    "block_out_channels": (320, 640, 1280), "cross_attention_dim": 2048, "transformer_layers_per_block": [1, 2, 10], "attention_head_dim": [5, 10, 20],
+    "use_linear_projection": True, "addition_embed_type": "text_time", "addition_time_embed_dim": 256, "projection_class_embeddings_input_dim": 2816,
+}  # fmt: skip
+
+
+def unets(d, tables, at):
+    def sdxl():
+        rows = modules_of(d.UNet2DConditionModel(**XL))
+        tables.add("sdxl", "base", "diffusers", variants("sdxl", "base", "v-pred"), rows, f"{at} UNet2DConditionModel, SDXL's config")
+        native = {ldm(name, 3): shape for name, shape in rows.items()}
+        tables.add(
+            "sdxl",
+            "base native",
+            "native",
+            variants("sdxl", "base", "v-pred"),
+            native,
+            "the same under the names of the original checkpoint",
+        )
+
+    def sd15():
+        rows = modules_of(d.UNet2DConditionModel(cross_attention_dim=768))
+        tables.add("sd15", "base", "diffusers", ["sd15:base"], rows, f"{at} UNet2DConditionModel(cross_attention_dim=768)")
+        native = {ldm(name, 4): shape for name, shape in rows.items()}
+        tables.add("sd15", "base native", "native", ["sd15:base"], native, "the same under the names of the original checkpoint")
+
+    def sd2():
+        config = {"cross_attention_dim": 1024, "use_linear_projection": True, "attention_head_dim": [5, 10, 20, 20]}
+        rows = modules_of(d.UNet2DConditionModel(**config))
+        tables.add("sd2", "base", "diffusers", variants("sd2", "2.1", "2.1-base"), rows, f"{at} UNet2DConditionModel({config})")
+        native = {ldm(name, 4): shape for name, shape in rows.items()}
+        tables.add(
+            "sd2",
+            "base native",
+            "native",
+            variants("sd2", "2.1", "2.1-base"),
+            native,
+            "the same under the names of the original checkpoint",
+        )
+
+    for function in (sdxl, sd15, sd2):
+        attempt(function)
+
+
+RESNET = {"conv1": "in_layers.2", "conv2": "out_layers.3", "time_emb_proj": "emb_layers.1", "conv_shortcut": "skip_connection"}
+OUTER = {
+    "conv_in": "input_blocks.0.0", "conv_out": "out.2", "time_embedding.linear_1": "time_embed.0", "time_embedding.linear_2": "time_embed.2",
+    "add_embedding.linear_1": "label_emb.0.0", "add_embedding.linear_2": "label_emb.0.2",
+}  # fmt: skip
+
+
+def ldm(name, levels):
+    """A diffusers UNet name as the original checkpoints have it. `levels`: resolutions of the UNet."""
+    if name in OUTER:
+        return OUTER[name]
+    match = re.match(r"(down_blocks|up_blocks)\.(\d+)\.(resnets|attentions|downsamplers|upsamplers)\.(\d+)\.(.*)", name)
+    if match is None:
+        index = {"resnets.0": 0, "attentions.0": 1, "resnets.1": 2}[re.match(r"mid_block\.(\w+\.\d)", name)[1]]
+        return f"middle_block.{index}.{inner(name.split('.', 3)[3], 'resnets' in name)}"
+    side, level, kind, number, rest = match[1], int(match[2]), match[3], int(match[4]), match[5]
+    if kind == "downsamplers":
+        return f"input_blocks.{3 * level + 3}.0.op"
+    if kind == "upsamplers":
+        with_attention = level > 0 if levels == 4 else level < 2
+        return f"output_blocks.{3 * level + 2}.{2 if with_attention else 1}.conv"
+    block = f"input_blocks.{3 * level + 1 + number}" if side == "down_blocks" else f"output_blocks.{3 * level + number}"
+    return f"{block}.{0 if kind == 'resnets' else 1}.{inner(rest, kind == 'resnets')}"
+
+
+def inner(rest, resnet):
+    return RESNET[rest] if resnet else rest

@@ -62,7 +62,9 @@ def encoder_file(path, name):
     """The header of a decoder text encoder."""
     encoder = next(item for item in ENCODERS if item.name == name)
     shapes = {f"model.layers.{layer}.self_attn.q_proj.weight": (encoder.width, encoder.width) for layer in range(encoder.layers)}
-    return header_file(path, shapes | {"model.embed_tokens.weight": (1000, encoder.width)} | ({"visual.a.weight": (8, 8)} if encoder.visual else {}))
+    return header_file(
+        path, shapes | {"model.embed_tokens.weight": (1000, encoder.width)} | ({"visual.a.weight": (8, 8)} if encoder.visual else {})
+    )
 
 
 def pair(module, out, into, rank=4, alpha=None, style="comfyui", seed=0, up_zero=False):
@@ -74,7 +76,10 @@ def pair(module, out, into, rank=4, alpha=None, style="comfyui", seed=0, up_zero
     if style == "kohya":
         name, endings = "lora_unet_" + module.replace(".", "_"), ("lora_down", "lora_up")
     else:
-        name, endings = {"comfyui": "diffusion_model.", "diffusers": "transformer.", "peft": "base_model.model."}[style] + module, ("lora_A", "lora_B")
+        name, endings = (
+            {"comfyui": "diffusion_model.", "diffusers": "transformer.", "peft": "base_model.model."}[style] + module,
+            ("lora_A", "lora_B"),
+        )
     found = {f"{name}.{endings[0]}.weight": down, f"{name}.{endings[1]}.weight": up}
     if alpha is not None:
         found[f"{name}.alpha"] = np.float32(alpha)

@@ -34,7 +34,15 @@ def test_inspect_every_real_file(path):
 
 def test_inspect_says_what_matters():
     _, text = run("inspect", FILES / "sd15_lora.safetensors")
-    for word in ("Stable Diffusion 1.5", "kohya", "ai-toolkit 0.12.26, step 6", "text encoder", "bf16", "█", "norm of the effective update"):
+    for word in (
+        "Stable Diffusion 1.5",
+        "kohya",
+        "ai-toolkit 0.12.26, step 6",
+        "text encoder",
+        "bf16",
+        "█",
+        "norm of the effective update",
+    ):
         assert word in text, word
     rank = next(line for line in text.splitlines() if line.startswith("rank"))
     assert rank.split() == ["rank", "8"]
@@ -172,5 +180,7 @@ print("numpy" in sys.modules)
     ],
 )
 def test_numpy_is_imported_by_what_needs_it(arguments, numpy):
-    done = subprocess.run([sys.executable, "-c", PROGRAM.format(arguments=arguments)], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(arguments=arguments)], capture_output=True, text=True, check=True, timeout=60
+    )
     assert done.stdout.splitlines()[-1] == str(numpy)

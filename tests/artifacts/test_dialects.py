@@ -51,7 +51,9 @@ def test_every_prefix_with_every_ending():
             assert (key.prefix, key.ending, key.module) == (prefix, ending, "blocks_0_attn_q")
 
 
-@pytest.mark.parametrize("key", ["transformer_blocks.0.attn.to_q.weight", "model.norm.bias", "latents_1x16x16_bfloat16", ".lora_A.weight", ""])
+@pytest.mark.parametrize(
+    "key", ["transformer_blocks.0.attn.to_q.weight", "model.norm.bias", "latents_1x16x16_bfloat16", ".lora_A.weight", ""]
+)
 def test_keys_of_something_else(key):
     assert take_apart(key) is None
 
@@ -68,7 +70,10 @@ def test_weight_shapes_of_every_kind(tmp_path):
         **pair("a", 8, 6),
         "diffusion_model.c.lora_down.weight": ones((4, 6, 3, 3)),
         "diffusion_model.c.lora_up.weight": ones((8, 4, 1, 1)),
-        **{f"diffusion_model.h.hada_{role}": ones(shape) for role, shape in (("w1_a", (8, 2)), ("w1_b", (2, 6)), ("w2_a", (8, 2)), ("w2_b", (2, 6)))},
+        **{
+            f"diffusion_model.h.hada_{role}": ones(shape)
+            for role, shape in (("w1_a", (8, 2)), ("w1_b", (2, 6)), ("w2_a", (8, 2)), ("w2_b", (2, 6)))
+        },
         "diffusion_model.k.lokr_w1": ones((2, 3)),
         "diffusion_model.k.lokr_w2_a": ones((4, 2)),
         "diffusion_model.k.lokr_w2_b": ones((2, 2)),

@@ -126,7 +126,9 @@ def test_vaes(tmp_path, vae):
 
 
 def test_vae_and_encoder_of_no_known_size(tmp_path):
-    found = identify(header_file(tmp_path / "vae.safetensors", {"decoder.conv_in.weight": (8, 7, 3, 3), "encoder.conv_in.weight": (8, 3, 3, 3)}))
+    found = identify(
+        header_file(tmp_path / "vae.safetensors", {"decoder.conv_in.weight": (8, 7, 3, 3), "encoder.conv_in.weight": (8, 3, 3, 3)})
+    )
     assert (found.role, found.name, found.known) == ("vae", "", False)
 
 
@@ -148,7 +150,10 @@ def test_precisions(tmp_path, arrays, word):
 
 def test_pipeline_folder(tmp_path):
     (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "FluxPipeline"}))
-    for part, shapes in (("transformer", {f"transformer_blocks.0.attn.to_{x}.weight": (8, 8) for x in "qkv"}), ("vae", {"decoder.conv_in.weight": (512, 16, 3, 3), "encoder.conv_in.weight": (1, 1)})):
+    for part, shapes in (
+        ("transformer", {f"transformer_blocks.0.attn.to_{x}.weight": (8, 8) for x in "qkv"}),
+        ("vae", {"decoder.conv_in.weight": (512, 16, 3, 3), "encoder.conv_in.weight": (1, 1)}),
+    ):
         (tmp_path / part).mkdir()
         header_file(tmp_path / part / "model.safetensors", shapes)
     found = identify(tmp_path)
@@ -208,6 +213,8 @@ def test_pickles_are_listed_from_the_zip_directory(tmp_path):
 
 
 def test_dora_of_ai_toolkit(tmp_path):
-    arrays = z_image() | {name.replace("lora_A.weight", "magnitude"): np.ones(64) for name in z_image() if "lora_A" in name and "attention" in name}
+    arrays = z_image() | {
+        name.replace("lora_A.weight", "magnitude"): np.ones(64) for name in z_image() if "lora_A" in name and "attention" in name
+    }
     found = identify(write(tmp_path / "x.safetensors", arrays))
     assert (found.role, found.families[0]) == ("adapter", "z-image")

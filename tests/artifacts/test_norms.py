@@ -34,7 +34,9 @@ def test_lora(tmp_path, alpha):
 def test_convolution(tmp_path):
     up, down = random(8, 4, 1, 1), random(4, 6, 3, 3)
     formed = np.einsum("or,rixy->oixy", up[:, :, 0, 0], down)
-    assert norm(tmp_path, {"lora_unet_c.lora_up.weight": up, "lora_unet_c.lora_down.weight": down}) == pytest.approx(np.linalg.norm(formed), rel=1e-5)
+    assert norm(tmp_path, {"lora_unet_c.lora_up.weight": up, "lora_unet_c.lora_down.weight": down}) == pytest.approx(
+        np.linalg.norm(formed), rel=1e-5
+    )
 
 
 def test_loha(tmp_path):

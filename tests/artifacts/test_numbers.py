@@ -75,8 +75,13 @@ def test_small_dtypes_are_refused():
 def test_as_torch_does(dtype, name):
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(1)
-    values = np.concatenate([rng.standard_normal(20_000) * scale for scale in (1e-5, 1e-2, 1.0, 50.0, 300.0, 1e5)] + [np.array([0.0, -0.0, np.inf, -np.inf, np.nan])]).astype(np.float32)
-    values = np.concatenate([values, fp8_values("F8_E4M3")[:127], (fp8_values("F8_E4M3")[:126] + fp8_values("F8_E4M3")[1:127]) / 2]).astype(np.float32)
+    values = np.concatenate(
+        [rng.standard_normal(20_000) * scale for scale in (1e-5, 1e-2, 1.0, 50.0, 300.0, 1e5)]
+        + [np.array([0.0, -0.0, np.inf, -np.inf, np.nan])]
+    ).astype(np.float32)
+    values = np.concatenate([values, fp8_values("F8_E4M3")[:127], (fp8_values("F8_E4M3")[:126] + fp8_values("F8_E4M3")[1:127]) / 2]).astype(
+        np.float32
+    )
     theirs = torch.from_numpy(values).to(getattr(torch, name)).view(torch.uint8 if name != "bfloat16" else torch.uint16).numpy()
     ours = np.frombuffer(encode(values, dtype), np.uint8 if name != "bfloat16" else "<u2")
     both = decode(ours.tobytes(), dtype), decode(theirs.tobytes(), dtype)

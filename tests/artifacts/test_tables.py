@@ -82,6 +82,11 @@ def test_a_base_model_of_every_kind_is_told(tmp_path, name, prefix):
     assert (found.role, found.known, found.precision.word) == ("transformer", True, "bf16"), found.notes
     assert set(table.variants) <= set(found.variants)
     others = set(found.variants) - set(table.variants)
-    twins = {variant for other in tables() if other.shapes == table.shapes or set(other.variants) & set(table.variants) for variant in other.variants}
+    twins = {
+        variant
+        for other in tables()
+        if other.shapes == table.shapes or set(other.variants) & set(table.variants)
+        for variant in other.variants
+    }
     assert others <= twins, others
     assert found.read < 1 << 20

@@ -99,7 +99,10 @@ def test_all_dead_is_untrained(tmp_path):
 def test_swapped_dialect(tmp_path):
     dotted = {name.replace("diffusion_model.", "lora_unet_"): value for name, value in z_image().items()}
     assert codes(write(tmp_path / "x.safetensors", dotted)) == ["LB818"]
-    flat = {name.replace("lora_unet_", "diffusion_model.").replace("lora_down", "lora_A"): value for name, value in z_image(style="kohya").items()}
+    flat = {
+        name.replace("lora_unet_", "diffusion_model.").replace("lora_down", "lora_A"): value
+        for name, value in z_image(style="kohya").items()
+    }
     assert "LB818" in codes(write(tmp_path / "x.safetensors", flat))
 
 
@@ -161,14 +164,14 @@ def test_findings_point_into_the_config(tmp_path):
 
 
 OTHERWISE = {
-    "rank": (dict(rank=8, alpha=4), "", "LB812"),
-    "alpha": (dict(alpha=2), "", "LB813"),
-    "alpha by absence": (dict(), ", conv_rank: 8", None),
-    "attention only": (dict(only="attention"), ", targets: all", "LB814"),
-    "more than attention": (dict(), ", targets: attention", "LB814"),
-    "feed-forward only": (dict(only="feed_forward"), ", targets: attention", "LB814"),
-    "kind": (dict(), ", type: lokr", "LB814"),
-    "text encoder": (dict(), ", text_encoder: true", "LB814"),
+    "rank": ({"rank": 8, "alpha": 4}, "", "LB812"),
+    "alpha": ({"alpha": 2}, "", "LB813"),
+    "alpha by absence": ({}, ", conv_rank: 8", None),
+    "attention only": ({"only": "attention"}, ", targets: all", "LB814"),
+    "more than attention": ({}, ", targets: attention", "LB814"),
+    "feed-forward only": ({"only": "feed_forward"}, ", targets: attention", "LB814"),
+    "kind": ({}, ", type: lokr", "LB814"),
+    "text encoder": ({}, ", text_encoder: true", "LB814"),
 }
 
 

@@ -247,6 +247,12 @@ def test_a_variable_that_is_not_set_is_told_once(load_text: LoadText, small: str
     assert not loaded.ok
 
 
+@pytest.mark.parametrize("value", ["\udc80", "a\0b"])
+def test_a_variable_that_is_not_text(value: str, load_text: LoadText, small: str) -> None:
+    loaded = load_text(f"{small}output: ${{env:X}}\n", environ={"X": value})
+    assert [(item.code, item.path) for item in loaded.diagnostics] == [("LB105", "output.dir")]
+
+
 def test_expansion_is_not_repeated(load_text: LoadText, small: str) -> None:
     loaded = load_text(f"{small}output: ${{env:A}}\n", environ={"A": "${env:B}", "B": "x"})
     assert loaded.config is not None

@@ -92,12 +92,12 @@ def _dropout(job: Job, good: dict[str, Any], kind: Any) -> None:
         value, here = good.get(key), ("adapter", key)
         if not numeric(value) or kind != owner:
             continue
-        if value > 1:  # type: ignore[operator]
+        if value > 1:
             why = f"ValueError {_LATE}" if key == "dropout" else "all of the adapter is dropped"
             job.report("LB315" if key == "dropout" else "LB323", here, f"`{key} = {value}`", why, "write a fraction, such as 0.1")
         elif value == 1:
             job.report("LB323", here, f"`{key} = {value}` drops all of the adapter", "nothing is learned", "write a fraction, such as 0.1")
-        elif value < 0:  # type: ignore[operator]
+        elif value < 0:
             job.report("LB317", here, f"`{key} = {value}` has no effect", "only values above 0 switch it on", "write 0, or a fraction", "warning")
 
 

@@ -86,7 +86,7 @@ class _Rules:
         table = self.table
         for key in ("min_ar", "max_ar"):
             value = table.get(key)
-            if numeric(value) and value <= 0:  # type: ignore[operator]
+            if numeric(value) and value <= 0:
                 self.tell("LB315", key, f"`{key} = {value}` must be above 0", f"ValueError {_BEFORE}, or no ratio at all", "write a ratio, width / height")
         low, high = self.holds(table, "min_ar"), self.holds(table, "max_ar")
         if numeric(low) and numeric(high) and low > high and {"min_ar", "max_ar"} & table.keys():
@@ -147,7 +147,8 @@ class _Rules:
     def top_level(self, tables: Sequence[Table]) -> None:
         """Keys that must stand at the top even where every directory sets them (utils/dataset.py:469, 502)."""
         sized = "size_buckets" in self.table
-        for place, table in [(("directory", number), table) for number, table in enumerate(tables)] or [((), self.table)]:
+        places: list[tuple[KeyPath, Table]] = [(("directory", number), table) for number, table in enumerate(tables)]
+        for place, table in places or [((), self.table)]:
             if "size_buckets" not in table and not sized and "resolutions" not in self.table:
                 self.lacking("resolutions", "resolutions" in table, place)
             if not self.holds_here(table, "enable_ar_bucket") or self.holds_here(table, "ar_buckets") or "size_buckets" in table or sized:

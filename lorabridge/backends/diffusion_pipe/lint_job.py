@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePath
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from lorabridge.backends.diffusion_pipe.archs import ARCHS, Arch
 from lorabridge.backends.diffusion_pipe.lint_tables import FOREIGN, homes
@@ -137,7 +137,7 @@ def base(path: str) -> str:
     return PurePath(path.replace("\\", "/")).name
 
 
-def numeric(value: Any) -> bool:
+def numeric(value: Any) -> TypeGuard[int | float]:
     """A number, not a switch."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 

@@ -68,7 +68,7 @@ def _values(found: Findings, item: Argument, name: str, facts: dict[str, Any]) -
     elif kind == "int" and count and item.values[0].known and not item.values[0].text.lstrip("-").isdigit():
         found.add("LB313", item.values[0].span, f"`--{name} {item.values[0].text}` is no whole number", "the trainer exits with 2 at once", "write a number")
     for word in item.values:
-        if word.literal and word.text.startswith(("~", "$")) or (word.literal and "=~" in word.text):
+        if word.literal and word.text.startswith(("~", "$")):
             found.add("LB321", word.span, f"`{word.text}` is not expanded here", "the trainer takes it letter by letter", "write the whole path")
     if name in ("deepspeed_config", "deepscale_config"):
         why = "AssertionError after the models are loaded: the trainer makes that configuration itself"

@@ -109,9 +109,10 @@ def _batches(job: Job, good: dict[str, Any]) -> None:
 
 def per_step(job: Job) -> int | None:
     """Samples of one step on one data-parallel rank, by the first entry of the batch size; None where it is no number."""
-    batch, pile = job.data.get("micro_batch_size_per_gpu", 1), job.data.get("gradient_accumulation_steps", 1)
-    if isinstance(batch, list):
-        batch = batch[0][1] if batch and isinstance(batch[0], list) and len(batch[0]) == 2 else None
+    given, pile = job.data.get("micro_batch_size_per_gpu", 1), job.data.get("gradient_accumulation_steps", 1)
+    batch: Any = given
+    if isinstance(given, list):
+        batch = given[0][1] if given and isinstance(given[0], list) and len(given[0]) == 2 else None
     return batch * pile if good_count(batch) and good_count(pile) else None
 
 
@@ -132,7 +133,7 @@ def _saves(job: Job, good: dict[str, Any]) -> None:
             continue
         if other in job.data:
             job.report("LB312", other, f"`{other}` is overridden by `{key}`", "the trainer computes it from the examples", "keep one of them", "warning", "key", [(key,)])
-        if size is None or not numeric(value):
+        if size is None or not isinstance(value, int | float):
             continue
         whole = size * (ranks(job) or 1)
         if value < whole and key.startswith("save"):

@@ -176,7 +176,7 @@ def _noise(job: Job, good: dict[str, Any]) -> None:
     shift = good.get("shift")
     if shift and by_size and good.get(by_size):
         job.report("LB312", ("model", by_size), f"`{by_size}` is overridden by `shift`", "the trainer asks for `shift` first", "keep one of them", "warning", "key", [("model", "shift")])
-    if numeric(shift) and shift < 0:  # type: ignore[operator]
+    if numeric(shift) and shift < 0:
         job.report("LB317", ("model", "shift"), "a shift below 0", "the timesteps leave their range", "write a number above 0")
     scale = good.get("sigmoid_scale")
     if scale is not None and good.get("timestep_sample_method") == "uniform":
@@ -198,7 +198,7 @@ def _losses(job: Job, good: dict[str, Any]) -> None:
         why = "the trainer asks whether the key is there, not what it says (models/sdxl.py:376): the loss is changed"
         job.report("LB317", ("model", "debiased_estimation_loss"), "`debiased_estimation_loss = false` switches it on", why, "remove the key")
     gamma = good.get("min_snr_gamma")
-    if numeric(gamma) and gamma <= 0:  # type: ignore[operator]
+    if numeric(gamma) and gamma <= 0:
         says = f"`min_snr_gamma = {gamma}` is no `off`"
         job.report("LB323", ("model", "min_snr_gamma"), says, "the key's presence counts: every loss is weighted with 0 or less", "remove the key")
 

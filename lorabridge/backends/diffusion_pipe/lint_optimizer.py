@@ -83,7 +83,7 @@ def _rate(job: Job, table: dict[str, Any], name: str, facts: dict[str, Any]) -> 
         job.missing(here, "nobody chose that rate", "write `lr`", "warning", says)
     elif numeric(rate) and rate == 0 and name not in OWN_RATE and not _other_rates(job):
         job.report("LB323", here, "`lr = 0` learns nothing", "the run ends well and its result is what was there before", "write a rate above 0")
-    elif numeric(rate) and name in SELF_TUNING and 0 < rate < 0.1:  # type: ignore[operator]
+    elif numeric(rate) and name in SELF_TUNING and 0 < rate < 0.1:
         why = "it finds the rate itself and multiplies it with `lr`"
         job.report("LB317", here, f"`lr = {rate}` makes {name} far slower than it should be", why, "write `lr = 1.0`", "warning")
 
@@ -101,7 +101,7 @@ def _numbers(job: Job, table: dict[str, Any], name: str) -> None:
         value = table.get(key)
         if key not in table or not check_value(job.found, job.main, ("optimizer", key), value, number, why):
             continue
-        if numeric(value) and value < 0:  # type: ignore[operator]
+        if numeric(value) and value < 0:
             job.report("LB315", ("optimizer", key), f"`{key}` is below 0", f"ValueError {_LATE}", "write 0 or more")
     betas, here = table.get("betas"), ("optimizer", "betas")
     if betas is None:

@@ -22,10 +22,10 @@ _NAMES = {
     "int": "a whole number", "float": "a number", "bool": "`true` or `false`", "str": "text", "Path": "text", "ints": "a list of whole numbers",
     "strs": "a list of texts", "list": "a list", "table": "a section", "tables": "a list of tables", "sizes": "a list of `[side, batch]` pairs",
 }  # fmt: skip
-_ROUND = frozenset(
-    "epochs max_steps save_every_n_epochs save_every_n_steps save_every_n_examples checkpoint_every_n_epochs eval_every_n_steps eval_every_n_epochs "
-    "eval_every_n_examples logging_steps steps_per_print warmup_steps".split()
-)
+_ROUND = frozenset({
+    "epochs", "max_steps", "save_every_n_epochs", "save_every_n_steps", "save_every_n_examples", "checkpoint_every_n_epochs", "eval_every_n_steps",
+    "eval_every_n_epochs", "eval_every_n_examples", "logging_steps", "steps_per_print", "warmup_steps",
+})  # fmt: skip
 """Counts that the trainer only compares and divides: `2.0` does there what `2` does."""
 
 
@@ -60,18 +60,24 @@ def check_value(found: Findings, file: NativeFile, path: KeyPath, value: Any, fa
         return True
     if "bool" in kinds:
         return _switch(found, file, path, value)
-    if isinstance(value, bool) and kinds[0] in ("int", "float"):
-        says = f"`{key} = {spell(value)}` counts as {int(value)}"
-        report(found, file, "LB313", path, says, "a switch stands where a number belongs", "write the number", "warning")
-        return True
-    if isinstance(value, float) and value.is_integer() and key in _ROUND:
-        return True
-    if isinstance(value, float) and key in _ROUND:
-        report(found, file, "LB317", path, f"`{key} = {value}` is no whole number", "it is compared with whole steps and epochs", "round it", "warning")
+    if _works(found, file, path, value, kinds[0]):
         return True
     says = f"`{key} = {spell(value)}` is {_kind_of(value)}, not {' or '.join(_NAMES[kind] for kind in kinds)}"
     report(found, file, "LB313", path, says, why, _remedy(kinds[0], value))
     return False
+
+
+def _works(found: Findings, file: NativeFile, path: KeyPath, value: Any, kind: str) -> bool:
+    """Whether the trainer can compute with a value of another kind."""
+    key = path[-1]
+    if isinstance(value, bool) and kind in ("int", "float"):
+        says = f"`{key} = {spell(value)}` counts as {int(value)}"
+        report(found, file, "LB313", path, says, "a switch stands where a number belongs", "write the number", "warning")
+    elif not isinstance(value, float) or key not in _ROUND:
+        return False
+    elif not value.is_integer():
+        report(found, file, "LB317", path, f"`{key} = {value}` is no whole number", "it is compared with whole steps and epochs", "round it", "warning")
+    return True
 
 
 def _switch(found: Findings, file: NativeFile, path: KeyPath, value: Any) -> bool:

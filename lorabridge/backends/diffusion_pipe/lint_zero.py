@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from lorabridge.backends.diffusion_pipe.lint_job import Job, spell
 from lorabridge.diagnostics import Severity
 
 
-def good_count(value: Any) -> bool:
+def good_count(value: Any) -> TypeGuard[int]:
     """A whole number from 1 on."""
     return type(value) is int and value >= 1
 
