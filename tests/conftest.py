@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 import pytest
 
 from lorabridge.cli.common import preset
 from lorabridge.config.load import Loaded, load
 from lorabridge.diagnostics import Diagnostic
-
-SMALL = """\
-lorabridge: 1
-name: cat-toy
-trigger: ohwx
-model: {family: qwen-image}
-datasets: [{images: pictures}]
-train: {for: 1600 steps}
-"""
-
-LoadText = Callable[..., Loaded]
+from tests.support import SMALL, LoadText
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from lorabridge.contracts.types import annotated
@@ -116,7 +117,7 @@ def bind(tracer: Tracer, function: Function, scope: Scope, given: list[Any], nam
     arguments = function.node.args
     parameters = [*arguments.posonlyargs, *arguments.args]
     defaults = [*[None] * (len(parameters) - len(arguments.defaults)), *arguments.defaults]
-    assigned = {item.id for item in ast.walk(function.node) if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store)}
+    assigned = _assigned(function.node)
     home = Scope(function.module, outer=function.scope)
     sure = not isinstance(rest, Unknown)
     pairs: list[tuple[ast.arg, ast.expr | None]] = [*zip(parameters, defaults, strict=True)]
@@ -136,6 +137,11 @@ def bind(tracer: Tracer, function: Function, scope: Scope, given: list[Any], nam
         scope.names[arguments.kwarg.arg] = rest if rest is not None else {key: value for key, value in named.items() if key not in scope.names}
     if arguments.vararg is not None:
         scope.names[arguments.vararg.arg] = given[len(parameters) :]
+
+
+@lru_cache(maxsize=4096)
+def _assigned(node: ast.AST) -> frozenset[str]:
+    return frozenset(item.id for item in ast.walk(node) if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store))
 
 
 def _parameter(tracer: Tracer, rest: Table, parameter: ast.arg, default: ast.expr | None, home: Scope) -> Any:

@@ -145,12 +145,11 @@ Plain = str | int | float | bool | None
 _CONTAINERS = (list, tuple, set, frozenset, dict)
 
 
-def is_plain(value: Any) -> bool:
-    """Whether the value is known through and through."""
-    if isinstance(value, dict):
-        return all(is_plain(key) and is_plain(inner) for key, inner in value.items())
+def is_plain(value: Any, depth: int = 8) -> bool:
+    """Whether the value is known through and through. What is nested deeper (it may hold itself) is not."""
     if isinstance(value, _CONTAINERS):
-        return all(is_plain(item) for item in value)
+        inner = [*value, *value.values()] if isinstance(value, dict) else value
+        return depth > 0 and all(is_plain(item, depth - 1) for item in inner)
     return value is None or isinstance(value, str | int | float | bool)
 
 

@@ -39,7 +39,7 @@ def check_files(names: Sequence[str], *, trainer: str = "", paths: bool = False)
     from lorabridge.backends.native import read_path
 
     files = [read_path(Path(name), name) for name in names]
-    files += _followed(files)
+    files += followed(files)
     return check_native(files, trainer=trainer, paths=paths), {file.name: file.text for file in files}
 
 
@@ -84,7 +84,7 @@ def _stranger(name: str) -> Diagnostic:
     )
 
 
-def _followed(files: Sequence[Any]) -> list[Any]:
+def followed(files: Sequence[Any]) -> list[Any]:
     """The files that launch scripts name, and those that these name, where they exist."""
     from lorabridge.backends.native import read_path
 

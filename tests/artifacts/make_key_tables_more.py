@@ -6,7 +6,7 @@ import json
 import re
 import sys
 
-from make_key_tables import attempt, modules_of, variants
+from .make_key_tables import attempt, modules_of, variants
 
 
 def ai_toolkit(home, tables):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from makers import FILES, pair, write, z_image
+from .makers import FILES, pair, write, z_image
 
 from lorabridge.artifacts.dialects import ENDINGS, PREFIXES, put_together, take_apart
 from lorabridge.artifacts.header import read_header

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from makers import FILES, header_file, write, z_image
+from .makers import FILES, header_file, write, z_image
 
 from lorabridge.artifacts.folders import describe, pickled
 from lorabridge.artifacts.header import read_header

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from makers import FILES, pair, write
+from .makers import FILES, pair, write
 
 from lorabridge.artifacts.header import read_header
 from lorabridge.artifacts.inspect import inspect

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from makers import write
+from .makers import write
 
 from lorabridge.artifacts import read
 from lorabridge.artifacts.header import read_header

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from makers import entry, raw_file
+from .makers import entry, raw_file
 
 from lorabridge.artifacts.identity import identify
 from lorabridge.artifacts.tables import Row, flat, leaders, matches, pattern, same, tables, wanted

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from makers import FILES, Z, entry, pair, raw_file, write, z_image
+from .makers import FILES, Z, entry, pair, raw_file, write, z_image
 
 from lorabridge.artifacts.expect import Expectation, expectation
 from lorabridge.artifacts.verify import verify

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from conftest import SMALL
+from tests.support import SMALL
 
 from lorabridge.cli.main import app
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from conftest import SMALL
+from tests.support import SMALL
 
 import lorabridge
 from lorabridge.cli.main import COMMANDS, app

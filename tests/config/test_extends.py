@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import SMALL, LoadText
 
 from lorabridge.cli.common import preset
 from lorabridge.config.load import MAX_LAYERS, Loaded, load
 from lorabridge.plan.start import presets
+from tests.support import SMALL, LoadText
 
 Files = Callable[..., Loaded]
 

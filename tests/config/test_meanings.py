@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import LoadText
-from whole import KEYS, LEAVES, Pairs, edited, spots, whole, write
 
 from lorabridge.config.fields import FieldRow
 from lorabridge.config.load import Loaded
@@ -14,6 +12,9 @@ from lorabridge.config.meanings import WORDS, Meaning
 from lorabridge.config.paths import show
 from lorabridge.diagnostics import Diagnostic
 from lorabridge.families.resolve import Resolved, get, resolve
+from tests.support import LoadText
+
+from .whole import KEYS, LEAVES, Pairs, edited, spots, whole, write
 
 WHOLE = whole()
 SPOTS = spots(WHOLE)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from conftest import LoadText
-from whole import KEYS, Pairs, edited, spots, whole, write, wrong_value
 
 from lorabridge.config.document import parse_text
 from lorabridge.config.fields import rows_of
@@ -13,6 +11,9 @@ from lorabridge.config.paths import KeyPath, show
 from lorabridge.config.schema import Config
 from lorabridge.config.validate import ALIASES, row_at, unknown_key
 from lorabridge.diagnostics import Diagnostic
+from tests.support import LoadText
+
+from .whole import KEYS, Pairs, edited, spots, whole, write, wrong_value
 
 WHOLE = whole()
 SPOTS = spots(WHOLE)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from conftest import SMALL, LoadText
-from whole import LEAVES, spots, whole, write
 
 from lorabridge.config.load import Loaded
 from lorabridge.config.paths import show
 from lorabridge.families import FAMILIES
 from lorabridge.families.resolve import Missing, Resolved, get, resolve
+from tests.support import SMALL, LoadText
+
+from .whole import LEAVES, spots, whole, write
 
 
 def _resolved(loaded: Loaded, trainer: str = "") -> Resolved:

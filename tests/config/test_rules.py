@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import pytest
-from conftest import SMALL, LoadText
 
 from lorabridge.config.rules import RULES
+from tests.support import SMALL, LoadText
 
 BARE = SMALL.replace("trigger: ohwx\n", "")
 NO_DATA = SMALL.replace("datasets: [{images: pictures}]\n", "")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from conftest import LoadText
 
 from lorabridge.diagnostics.render import Format, render
+from tests.support import LoadText
 
 HF = "hf_" + "a1B2" * 8
 WANDB = "0123456789abcdef" * 2 + "01234567"

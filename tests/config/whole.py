@@ -56,7 +56,7 @@ def _section(model: type[Section], prefix: str, skip: frozenset[str] = frozenset
 
 def _value(row: FieldRow, path: str) -> Any:
     if row.section is None:
-        return CHOSEN.get(path, None) if path in CHOSEN else sample_value(row)
+        return CHOSEN.get(path) if path in CHOSEN else sample_value(row)
     if not row.many:
         return _section(row.section, f"{path}.")
     if path.endswith("datasets"):
@@ -250,7 +250,9 @@ def _paths(node: Any, path: KeyPath) -> Iterator[KeyPath]:
 
 def edited(data: Any, path: KeyPath, change: Callable[[str, Any], list[tuple[str, Any]]]) -> Any:
     """A copy in which the pair at `path` is replaced by what `change` makes of it."""
-    if isinstance(data, list) and not isinstance(data, Pairs):
+    if not isinstance(data, list):
+        return data  # an earlier edit took the section away
+    if not isinstance(data, Pairs):
         return [edited(item, path[1:], change) if index == path[0] else item for index, item in enumerate(data)]
     result = Pairs()
     for key, value in data:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import SMALL
+from tests.support import SMALL
 
 from lorabridge.config.load import load
 from lorabridge.data.paths import check_paths, is_local

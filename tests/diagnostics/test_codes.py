@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from conftest import SMALL
+from tests.support import SMALL
 
 import lorabridge
 from lorabridge.cli.common import preset

@@ -8,7 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from conftest import LoadText
+from tests.support import LoadText
 
 from lorabridge.diagnostics import Diagnostic, Edit, Severity, Span, sort_key
 from lorabridge.diagnostics.render import MAX_TEXT, Format, render, summary

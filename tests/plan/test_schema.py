@@ -10,7 +10,6 @@ from typing import Any
 
 import jsonschema
 import pytest
-from conftest import SMALL
 
 from lorabridge.config.document import parse_text
 from lorabridge.config.fields import leaves, rows_of, walk
@@ -20,6 +19,7 @@ from lorabridge.config.validate import validate
 from lorabridge.diagnostics import Diagnostic
 from lorabridge.plan.schema import language_schema
 from lorabridge.resources import schema_dir, template_dir
+from tests.support import SMALL
 
 SCHEMA = language_schema()
 VALIDATOR = jsonschema.Draft7Validator(SCHEMA)
@@ -132,7 +132,7 @@ def _put(path: str, value: Any) -> dict[str, Any]:
         here = nested[0] if isinstance(nested, list) else nested
     here[parts[-1]] = value
     for key, item in (("path", {"path": "x"}), ("prompt", {"prompt": "x"})):
-        if here is not data and key not in here and (path.startswith("model.merge[]") and key == "path" or path.startswith("sample.prompts[]") and key == "prompt"):
+        if here is not data and key not in here and ((path.startswith("model.merge[]") and key == "path") or (path.startswith("sample.prompts[]") and key == "prompt")):
             here |= item
     return dict(data)
 

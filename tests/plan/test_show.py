@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
-from conftest import SMALL, LoadText
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,10 +11,8 @@ from lorabridge.config.load import Loaded
 from lorabridge.families import FAMILIES
 from lorabridge.families.resolve import Resolved, resolve
 from lorabridge.plan.show import flow, shown_lines
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "config"))
-
-from whole import whole, write  # noqa: E402
+from tests.config.whole import whole, write
+from tests.support import SMALL, LoadText
 
 RICH = SMALL + """\
 save: {every: 0, keep_last: 3}

@@ -5,10 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
-import struct
 import sys
 import textwrap
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -146,18 +144,3 @@ def run(make_job: Callable[..., Job]) -> Callable[..., Ran]:
         return Ran(verdict, job.folder, screen.getvalue(), list(read_events(job.folder.events)))
 
     return go
-
-
-def png(color: tuple[int, int, int], side: int = 8) -> bytes:
-    """A picture of one color."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    rows = (b"\0" + bytes(color) * side) * side
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
-        + chunk(b"IDAT", zlib.compress(rows))
-        + chunk(b"IEND", b"")
-    )

@@ -23,7 +23,8 @@ from lorabridge.families.resolve import resolve
 from lorabridge.run.prepare import Request, prepare
 from lorabridge.run.record import read_events
 
-from .conftest import PRELUDE, FakeBackend, png
+from .conftest import PRELUDE, FakeBackend
+from .tinypng import png
 
 CONFIG = """\
 # my first LoRA

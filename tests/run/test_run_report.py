@@ -13,12 +13,12 @@ from lorabridge.run.curve import curve_svg, smoothed, thinned, ticks
 from lorabridge.run.pictures import Sample, collect, gallery, shrunk
 from lorabridge.run.view import Point
 
-from .conftest import png
+from .tinypng import png
 
 SAMPLES = """
 import zlib
 sys.path.insert(0, HERE)
-from conftest import png
+from tinypng import png
 for step in (0, 5, 10):
     for index, prompt in enumerate(["ohwx on a beach", "a <i>beach</i>"]):
         path = OUT / f"s-{step}-{index}.png"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from lorabridge.backends.musubi.lint_model import Setting, Setup, train_scripts
+from lorabridge.backends.musubi.lint_model import WHOLE, Setting, Setup, train_scripts
 from lorabridge.backends.musubi.lint_tables import AFTER_DATA, AFTER_DIT, AT_ONCE, FIRST_SAVE, FIRST_STEP, NEEDS, NEUTRAL, VALUES
 from lorabridge.backends.musubi.native import contract, options_of
 from lorabridge.backends.native.findings import nearest
@@ -36,6 +36,13 @@ _EXTRA_CHOICES = {
     "save_precision": ("bfloat16", "float16", "float32"),
     "mixed_precision": ("",),
 }
+_DTYPES = ("bf16", "bfloat16", "fp16", "float16", "fp32", "float32", "float", "fp8", "fp8_e4m3fn", "fp8_e4m3fnuz", "fp8_e5m2", "fp8_e5m2fnuz", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz")
+_ABSENT_BACKENDS = ("AOT_TS_NVFUSER", "NVPRIMS_NVFUSER", "OFI", "FX2TRT", "ONNXRT", "TENSORRT", "AOT_TORCHXLA_TRACE_ONCE", "TORCHXLA_TRACE_ONCE", "IPEX", "TVM", "HPU_BACKEND")
+"""Choices of `dynamo_backend` that today's torch has only with further packages, or not at all."""
+ALWAYS = frozenset(("sample_every_n_steps", "sample_every_n_epochs", "lr_decay_steps", "max_train_steps"))
+"""Keys that are computed with even where they have no effect: a wrong type stops the trainer."""
+EMPTY_IS_OFF = frozenset(("blocks_to_swap", "scale_weight_norms", "ddp_timeout", "save_last_n_epochs_state", "save_last_n_steps_state"))
+"""Number keys for which an empty text counts as off."""
 _FALSE = ("false", "no", "off", "0", "none", "disable", "disabled")
 
 
@@ -96,10 +103,20 @@ def _switch(setup: Setup, key: str, value: Any) -> bool:
             setup.say("LB313", key, f"`{key}` wants `true` or `false`", "an empty value counts as false", "write `false`, or leave the key out", severity="warning")
         return True
     if isinstance(value, str) and value.strip().lower() in _FALSE:
+        if _idle(setup, key):
+            setup.say("LB313", key, f"`{key}` wants `true` or `false`", "the text counts as true; nothing reads it here", f"write `{key} = false`, without quotes", severity="warning")
+            return False
         setup.say("LB313", key, f'`{key} = "{value}"` switches it on', "any text that is not empty counts as true", f"write `{key} = false`, without quotes")
         return False
     setup.say("LB313", key, f"`{key}` wants `true` or `false`", "the value counts as true", "write `true`", severity="warning")
     return True
+
+
+def _idle(setup: Setup, key: str) -> bool:
+    """Whether nothing reads the key beside these others."""
+    if key in WHOLE and any(setup.get(other) is True for other in WHOLE[: WHOLE.index(key)]):
+        return True
+    return key not in ALWAYS and key in NEEDS and not NEEDS[key].test(setup)
 
 
 def _list(setup: Setup, key: str, value: Any, inner: str) -> bool:
@@ -107,11 +124,11 @@ def _list(setup: Setup, key: str, value: Any, inner: str) -> bool:
         good = (str,) if inner == "str" else (int, float)
         if all(isinstance(item, good) and not isinstance(item, bool) for item in value):
             return True
-        if key in NEEDS and not NEEDS[key].test(setup):
+        if _idle(setup, key):
             return True
         setup.say("LB313", key, f"`{key}` is a list of {'texts' if inner == 'str' else 'numbers'}", AFTER_DIT, f"write `{key} = {_example(key, inner)}`")
         return False
-    if key in NEEDS and not NEEDS[key].test(setup):
+    if _idle(setup, key):
         return True
     way = "the trainer goes through the text letter by letter and stops" if isinstance(value, str) else "the trainer stops"
     setup.say("LB313", key, f"`{key}` must be a list", f"{way} after the model is loaded", f"write `{key} = {_example(key, inner)}`")
@@ -125,22 +142,23 @@ def _example(key: str, inner: str) -> str:
 
 
 def _not_text(setup: Setup, key: str, value: Any) -> bool:
-    idle = key in NEEDS and not NEEDS[key].test(setup)
-    if key in LOOSE_TEXT or idle or (not value and key in ("sample_prompts", "resume", "lr_scheduler_type", "compile_dynamic")):
+    idle = _idle(setup, key)
+    if key in LOOSE_TEXT or idle or (not value and key in ("sample_prompts", "resume", "lr_scheduler_type", "mixed_precision", "show_timesteps")):
         setup.say("LB313", key, f"`{key}` wants a text", "the value is of another kind; nothing reads it here" if idle else "the trainer does not convert it", "put it in quotes", severity="warning")
         return False
     if key in ("timestep_sampling", "weighting_scheme"):
         setup.say("LB314", key, f"`{key}` wants the name of a choice", "no choice is recognised, and the trainer falls through to its default in silence", "write a name in quotes")
         return False
-    setup.say("LB313", key, f"`{key}` wants a text", _when(key), "put it in quotes")
+    works = key == "metadata_reso" and isinstance(value, list)
+    setup.say("LB313", key, f"`{key}` wants a text", "a list happens to work" if works else _when(key), "put it in quotes", severity="warning" if works else "error")
     return False
 
 
 def _numeric(setup: Setup, key: str, value: Any, kind: str) -> bool:
     noun = "a whole number" if kind == "int" else "a number"
-    idle = key in NEEDS and not NEEDS[key].test(setup)
+    idle = _idle(setup, key) or (not value and key in EMPTY_IS_OFF) or key == "ddp_timeout"
     if isinstance(value, bool):
-        stops = value and key in ("network_dim",)
+        stops = value and key in ("network_dim", "gradient_accumulation_steps")
         setup.say("LB313", key, f"`{key}` wants {noun}", "`true` counts as 1, `false` as 0", f"write {noun}", severity="error" if stops else "warning")
         return False
     if isinstance(value, int) or (isinstance(value, float) and kind != "int"):
@@ -157,7 +175,7 @@ def _numeric(setup: Setup, key: str, value: Any, kind: str) -> bool:
 
 def _fraction(setup: Setup, key: str, value: float, idle: bool) -> bool:
     whole = value == int(value) if value == value and abs(value) < 1e18 else False
-    if idle or (whole and key in WHOLE_AS_FLOAT) or key in ("min_timestep", "max_timestep", "ddp_timeout"):
+    if idle or (whole and key in WHOLE_AS_FLOAT) or (key == "num_timestep_buckets" and value <= 1) or key in ("min_timestep", "max_timestep", "ddp_timeout"):
         setup.say("LB313", key, f"`{key}` wants a whole number", "a number with a point works here", f"write {int(value)}" if whole else "write a whole number", severity="warning")
         return True
     if key in WHOLE_AS_FLOAT:
@@ -176,6 +194,11 @@ def _when(key: str) -> str:
 
 
 def _choice(setup: Setup, key: str, value: Any, option: Mapping[str, Any]) -> None:
+    if key == "vae_dtype" and isinstance(value, str) and value and value not in _DTYPES:
+        near = nearest(value, _DTYPES)
+        setup.say("LB314", key, f"`{value}` is no precision", AFTER_DATA, f"did you mean `{near}`?" if near else f"known: {', '.join(_DTYPES)}")
+    if key == "dynamo_backend" and isinstance(value, str) and value.upper() in _ABSENT_BACKENDS:
+        setup.say("LB314", key, f"torch has no backend `{value}` of its own", "torch.compile stops at the first step where the package that brings it is missing", 'write "INDUCTOR"', severity="warning")
     choices = [*option.get("choices", []), *_EXTRA_CHOICES.get(key, ())] if option.get("choices") or key == "model_version" else []
     if not choices or not isinstance(value, str) or value in choices or not value:
         return
@@ -186,7 +209,7 @@ def _choice(setup: Setup, key: str, value: Any, option: Mapping[str, Any]) -> No
     near = nearest(value, [choice for choice in choices if choice])
     listed = ", ".join(choice for choice in dict.fromkeys(choices) if choice)
     fix = f"did you mean `{near}`?" if near else f"write one of {listed}"
-    if key in NEEDS and not NEEDS[key].test(setup):
+    if _idle(setup, key):
         setup.say("LB314", key, f"`{value}` is no choice of `{key}`", "nothing reads it here", fix, severity="warning")
     elif key == "timestep_sampling":
         setup.say("LB314", key, f"`{value}` is no timestep_sampling", "the trainer falls through to `sigma` in silence; discrete_flow_shift then has no effect", fix)

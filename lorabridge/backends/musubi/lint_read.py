@@ -138,7 +138,7 @@ def _option(setup: Setup, name: str, span: Any, options: Any, script: str) -> st
         longer = [option for option in options if option.startswith(key)]
         if len(longer) == 1:
             setup.findings.add("LB310", span, f"`{name}` is short for `--{longer[0]}`", "argparse takes unique beginnings; the next version may not", "write it out", severity="hint")
-            return longer[0]
+            return str(longer[0])
     near = nearest(key, options)
     hint = f"did you mean `--{near}`?" if near else f"`{script}.py --help` lists the options"
     setup.findings.add("LB310", span, f"{script}.py has no option `{name}`", "the command line is checked at once (exit 2)", hint)

@@ -151,12 +151,12 @@ VALUES: tuple[Value, ...] = (
     Value("metadata_reso", empty, "LB315", "an empty text is no resolution", FIRST_SAVE, _LEAVE),
     Value("compile_dynamic", empty, "LB315", "an empty text is no choice", AFTER_DIT, _LEAVE, when=lambda setup: setup.on("compile")),
     Value("huggingface_repo_id", empty, "LB317", "an empty repository name", "an upload is tried at every save; its errors are logged only", _LEAVE, "warning"),
-    Value("dim_from_weights", lambda value: bool(value), "LB315", "dim_from_weights does not work at this version", f"{AFTER_DIT}: the switch itself is opened as a file", "remove it; set network_dim to the rank of the weights"),
-    Value("sage_attn", lambda value: bool(value), "LB315", "SageAttention cannot train", AT_ONCE, "write `sdpa = true` instead"),
-    Value("show_timesteps", lambda value: bool(value), "LB323", "show_timesteps prints a chart and ends", "nothing is trained", "remove it to train"),
+    Value("dim_from_weights", bool, "LB315", "dim_from_weights does not work at this version", f"{AFTER_DIT}: the switch itself is opened as a file", "remove it; set network_dim to the rank of the weights"),
+    Value("sage_attn", bool, "LB315", "SageAttention cannot train", AT_ONCE, "write `sdpa = true` instead"),
+    Value("show_timesteps", bool, "LB323", "show_timesteps prints a chart and ends", "nothing is trained", "remove it to train"),
     Value("wandb_api_key", empty, "LB312", "an empty key", "it is given to wandb.login only with log_with = \"wandb\"; the environment's key is then not used", "leave it out and set WANDB_API_KEY", "hint"),
-    Value("wandb_api_key", lambda value: bool(value), "LB205", "a secret stands in the file", "files are kept and shared; the trainer also writes its settings to the tracker", "set WANDB_API_KEY in the environment", "warning"),
-    Value("huggingface_token", lambda value: bool(value), "LB205", "a secret stands in the file", "files are kept and shared", "set HF_TOKEN in the environment", "warning"),
+    Value("wandb_api_key", bool, "LB205", "a secret stands in the file", "files are kept and shared; the trainer also writes its settings to the tracker", "set WANDB_API_KEY in the environment", "warning"),
+    Value("huggingface_token", bool, "LB205", "a secret stands in the file", "files are kept and shared", "set HF_TOKEN in the environment", "warning"),
 )  # fmt: skip
 """Every value that is known to be wrong for its key, whatever stands beside it."""
 
@@ -207,6 +207,8 @@ _COMPILE = Need(_on("compile"), "`compile` is off", "set `compile = true`, or re
 _DYNAMO = Need(lambda setup: setup.text("dynamo_backend").upper() not in ("NO", ""), "`dynamo_backend` is not set")
 _SWAP = Need(_swaps, "no blocks are swapped", "set `blocks_to_swap`, or remove it")
 _HUB = Need(_on("huggingface_repo_id"), "`huggingface_repo_id` is not set")
+_TEXT = Need(_samples, "text encoders are loaded for samples only", "remove it; the caching script has its own")
+_GUIDED = ("hv_train_network", "fpack_train_network", "flux_kontext_train_network", "")
 
 NEEDS: dict[str, Need] = {
     **{key: Need(_scheduled(key), f"only the schedulers {', '.join(names)} read it") for key, names in _SCHEDULES.items()},
@@ -214,6 +216,8 @@ NEEDS: dict[str, Need] = {
     **dict.fromkeys(("dynamo_mode", "dynamo_fullgraph", "dynamo_dynamic"), _DYNAMO),
     **dict.fromkeys(("use_pinned_memory_for_block_swap", "block_swap_h2d_only", "block_swap_ring_size"), _SWAP),
     **dict.fromkeys(("huggingface_repo_type", "huggingface_path_in_repo", "huggingface_repo_visibility", "save_state_to_huggingface", "async_upload"), _HUB),
+    **dict.fromkeys(("fp8_llm", "fp8_vl", "fp8_t5", "fp8_text_encoder"), _TEXT),
+    "guidance_scale": Need(lambda setup: setup.script in _GUIDED, "this model has no embedded guidance"),
     "base_weights_multiplier": Need(_on("base_weights"), "there are no `base_weights`"),
     "sigmoid_scale": Need(scaled, "this timestep_sampling does not read it"),
     "logit_mean": Need(logit, "it counts with `logsnr`, and with `sigma` and `logit_normal`"),
@@ -239,6 +243,7 @@ NEEDS: dict[str, Need] = {
 NEUTRAL: dict[str, tuple[Any, ...]] = {
     "lr_decay_steps": (0,), "lr_scheduler_num_cycles": (0, 1), "lr_scheduler_power": (0, 1), "lr_scheduler_min_lr_ratio": (0,), "discrete_flow_shift": (1,), "sigmoid_scale": (0, 1),
     "logit_mean": (0,), "logit_std": (0, 1), "mode_scale": (0, 1.29), "block_swap_ring_size": (2,), "compile_backend": ("inductor",), "compile_mode": ("default",), "max_train_steps": (1600,),
+    "guidance_scale": (0, 1),
     "save_last_n_epochs_state": (0,), "save_last_n_steps_state": (0,),
 }  # fmt: skip
 """Values of keys without effect that nobody misses: the default, and what means nothing."""
