@@ -21,24 +21,51 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "config"), str(ROOT / "benchmarks")]
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 from throughput import config  # noqa: E402
-from whole import KEYS, edited, sample_value, spots, whole, write  # noqa: E402
 
 from lorabridge.backends import BACKENDS, get_backend  # noqa: E402
 from lorabridge.cli.common import preset  # noqa: E402
 from lorabridge.config.load import load  # noqa: E402
 from lorabridge.diagnostics.render import render  # noqa: E402
 from lorabridge.plan.check import check_loaded  # noqa: E402
+from tests.config.whole import KEYS, edited, sample_value, spots, whole, write  # noqa: E402
 
 LIMIT = 1.0
-WHOLE = edited(edited(whole(), ("model", "family"), lambda key, _: [(key, "wan22")]), ("model", "variant"), lambda key, _: [(key, "t2v-a14b")])
+WHOLE = edited(
+    edited(whole(), ("model", "family"), lambda key, _: [(key, "wan22")]), ("model", "variant"), lambda key, _: [(key, "t2v-a14b")]
+)
 TEXT = write(WHOLE).text
 SPOTS = list(spots(WHOLE).items())
 PUNCTUATION = "ab:-?[]{}&*!|>'\"%@`#,~<= \n\t0.e\\\r\x85\u2028😀"
 CONTROLS = "\x00\x1b\x07\x9b\ufffe"
-VALUES: list[object] = [None, True, False, 0, 1, -1, 0.5, 10**30, "", "x", "off", "never", "auto", "10 steps", "16 epochs", "10%", "0 steps", "${env:X}", "[trigger]", [], [1], ["x"], [[64, 64]], {}]
+VALUES: list[object] = [
+    None,
+    True,
+    False,
+    0,
+    1,
+    -1,
+    0.5,
+    10**30,
+    "",
+    "x",
+    "off",
+    "never",
+    "auto",
+    "10 steps",
+    "16 epochs",
+    "10%",
+    "0 steps",
+    "${env:X}",
+    "[trigger]",
+    [],
+    [1],
+    ["x"],
+    [[64, 64]],
+    {},
+]
 VALUES += ["hf_" + "a" * 30, "1e-4", "no", "12:30", "a" * 3000, "\x1b[31m", float("inf"), {"a": {"b": [1]}}, 2**63, -(2**63), 1e-320]
 
 Make = Callable[[random.Random], bytes]
@@ -124,7 +151,28 @@ def _tree(dice: random.Random, depth: int = 0) -> object:
 
 
 def _trees(dice: random.Random) -> bytes:
-    return json.dumps({key: _tree(dice) for key in dice.sample(["lorabridge", "name", "model", "datasets", "train", "optimizer", "sample", "save", "noise", "adapter", "backends", "extends"], 7)}).encode()
+    return json.dumps(
+        {
+            key: _tree(dice)
+            for key in dice.sample(
+                [
+                    "lorabridge",
+                    "name",
+                    "model",
+                    "datasets",
+                    "train",
+                    "optimizer",
+                    "sample",
+                    "save",
+                    "noise",
+                    "adapter",
+                    "backends",
+                    "extends",
+                ],
+                7,
+            )
+        }
+    ).encode()
 
 
 def _large(dice: random.Random) -> bytes:

@@ -75,7 +75,9 @@ def test_imports_run_downward_only(path: Path) -> None:
 def test_every_folder_has_a_place() -> None:
     folders = {path.relative_to(PACKAGE).parts[0] for path in FILES if path.parent != PACKAGE}
     assert folders <= set(ORDER)
-    assert {f"lorabridge.{path.stem}".removesuffix(".__init__") for path in FILES if path.parent == PACKAGE} <= LEAVES | {"lorabridge.__main__"}
+    assert {f"lorabridge.{path.stem}".removesuffix(".__init__") for path in FILES if path.parent == PACKAGE} <= LEAVES | {
+        "lorabridge.__main__"
+    }
 
 
 INSIDE_FUNCTIONS = {"artifacts": {"numpy"}, "run": {"PIL"}}
@@ -139,7 +141,9 @@ def _loaded(*arguments: str, cwd: Path) -> set[str]:
         "main()\n"
     )
     environ = os.environ | {"PYTHONPATH": str(PACKAGE.parent)}
-    ended = subprocess.run([sys.executable, "-c", code, *arguments], cwd=cwd, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=cwd, env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
     assert ended.returncode in (0, 1), ended.stderr
     names = out.read_text().split("\n")
     return set(names) | {name.partition(".")[0] for name in names}
@@ -175,7 +179,11 @@ CONFIGS = {"pydantic", "pydantic_core", "yaml", "lorabridge.config.schema"}
 DENIED: dict[str, set[str]] = {
     "--help": HEAVY | WEB | WRITERS | NETWORK | CONFIGS | {"json", "importlib.metadata"},
     "--version": HEAVY | WEB | WRITERS | NETWORK | CONFIGS | {"json", "importlib.metadata"},
-    "check": HEAVY | WEB | WRITERS | NETWORK | {"lorabridge.backends", "lorabridge.run", "lorabridge.artifacts", "lorabridge.data", "psutil"},
+    "check": HEAVY
+    | WEB
+    | WRITERS
+    | NETWORK
+    | {"lorabridge.backends", "lorabridge.run", "lorabridge.artifacts", "lorabridge.data", "psutil"},
     "check with findings": HEAVY | WEB | WRITERS | NETWORK | {"lorabridge.backends", "lorabridge.run"},
     "check as json": HEAVY | WEB | WRITERS | NETWORK | {"lorabridge.backends", "lorabridge.run"},
     "check as github": HEAVY | WEB | WRITERS | NETWORK | {"lorabridge.backends", "lorabridge.run"},

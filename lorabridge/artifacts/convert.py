@@ -10,16 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from lorabridge import __version__
-from lorabridge.artifacts.dialects import ENDINGS
+from lorabridge.artifacts.dialects import ENDINGS, Prefix
 from lorabridge.artifacts.fuse import fold
+from lorabridge.artifacts.header import Tensor
 from lorabridge.artifacts.key_maps import UNETS
 from lorabridge.artifacts.lora import Data, Item, Lora, RefusedError, bits_of, cast, data_of, load_lora, write_lora
 from lorabridge.artifacts.naming import Target, architecture_of, dotted, renamed
+from lorabridge.artifacts.modules import Module
+from lorabridge.artifacts.modules import _stated as _said
 from lorabridge.artifacts.numbers import encode, scalar
 
 RECORD = "lorabridge_alpha"
 """Metadata: what alphas were before they were folded or added, so that the way back is exact."""
-_STALE = ("sshs_model_hash", "sshs_legacy_hash", "lora_adapter_metadata", RECORD)
+STATED = "lorabridge_adapter_metadata"
+"""Metadata: `lora_adapter_metadata` of the source, which is false in other dialects, for the way back."""
+_STALE = (STATED, "sshs_model_hash", "sshs_legacy_hash", "lora_adapter_metadata", RECORD)
 _PAIR = {True: {"down": ".lora_down.weight", "up": ".lora_up.weight", "magnitude": ".dora_scale"},
          False: {"down": ".lora_A.weight", "up": ".lora_B.weight", "magnitude": ".lora_magnitude_vector"}}  # fmt: skip
 
@@ -57,7 +62,14 @@ def express(lora: Lora, target: Target, metadata: dict[str, str], dtype: str | N
             found.notes.append(f"fused modules have rank {', '.join(map(str, sorted(grown)))}: their parts have different down matrices")
     if dtype:
         items = [_cast(item, dtype, found) for item in items]
-    items = _alphas(items, target, found)
+    stated = lora.metadata.get("lora_adapter_metadata") or lora.metadata.get(STATED, "")
+    if stated and target == "diffusers" and _says(stated, items):
+        found.metadata["lora_adapter_metadata"] = stated
+        items = [replace(item, alpha=None) for item in items]
+    else:
+        if stated:
+            found.metadata[STATED] = stated
+        items = _alphas(items, target, found)
     for item in items:
         _name(item, lora, target, found.tensors)
     if target == "peft":
@@ -75,6 +87,20 @@ def save(found: Conversion, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     write_atomic(out / "adapter_config.json", json.dumps(found.config, indent=2) + "\n")
     write_lora(out / "adapter_model.safetensors", found.tensors, found.metadata)
+
+
+def _says(stated: str, items: Sequence[Item]) -> bool:
+    """Whether diffusers' metadata states the scale of every module."""
+    try:
+        config = json.loads(stated)
+        for item in items:
+            prefix = Prefix(f"{item.part}.", "diffusers", item.part, False)
+            down = Tensor("", "F32", item.tensors["down"].shape, 0, 0)
+            if _said(Module(item.name, prefix, item.kind, {"down": down}), config) != item.scale * item.rank:
+                return False
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return False
+    return True
 
 
 def _digest(path: Path) -> str:

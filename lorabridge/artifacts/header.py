@@ -105,11 +105,12 @@ def _plausible(header: Header, start: bytes) -> bool:
         header.problems.append(_problem("LB801", f"is no safetensors file: it is {stranger}", header, fix="give a .safetensors file"))
     elif header.size < 8:
         header.problems.append(_cut(header, f"has {header.size} bytes"))
+    elif start[8:9] not in (b"{", b""):
+        fix = "give a .safetensors file"
+        header.problems.append(_problem("LB801", "is no safetensors file: no header begins at byte 8", header, fix))
     elif header.length > LONGEST_HEADER:
         text = f"states a header of {header.length:,} bytes; {LONGEST_HEADER:,} are read at most"
         header.problems.append(_problem("LB802", text, header))
-    elif start[8:9] not in (b"{", b""):
-        header.problems.append(_problem("LB801", "is no safetensors file: no header begins at byte 8", header))
     elif header.length + 8 > header.size:
         header.problems.append(_cut(header, f"ends within the header: {header.size:,} of at least {header.length + 8:,} bytes"))
     else:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lorabridge.cli.checkpoint_change import COMMANDS
 from lorabridge.cli.common import format_option, load_config, report
 
 if TYPE_CHECKING:
@@ -202,3 +203,7 @@ def _expected(config: str | None, run: Path | None) -> tuple[Expectation | list[
     assert config is not None
     loaded = load_config(config)
     return expectation(loaded, trainer, steps if isinstance(steps, int) else None), loaded.texts
+
+
+for _command in COMMANDS:
+    command.add_command(_command)

@@ -48,12 +48,12 @@ def preset(name: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def report(items: Iterable[Diagnostic], style: Format, texts: dict[str, str], *, clean: str = "") -> None:
+def report(items: Iterable[Diagnostic], style: Format, texts: dict[str, str], *, clean: str = "", err: bool = False) -> None:
     """Print findings on stdout (text on stderr when it is not the result), and one closing line."""
     found = list(items)
     color = style == "text" and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    click.echo(render(found, style, texts, color=color), nl=False)
+    click.echo(render(found, style, texts, color=color), nl=False, err=err)
     if style == "text":
         line = summary(found)
         if line or clean:
-            click.echo(line or clean)
+            click.echo(line or clean, err=err)

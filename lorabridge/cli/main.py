@@ -10,6 +10,9 @@ import click
 COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "Check configs; the verdict to trust before you spend money."),
     "compile": ("compile", "Write a trainer's own files, a launch script and a translation report."),
+    "import": ("import_", "Turn a trainer's own files into a config of the language, every key accounted for."),
+    "convert": ("convert", "Turn one trainer's files into another's: import and compile in one."),
+    "diff": ("diff", "Show what changed in intent between two configs, native or not."),
     "run": ("run", "Check, compile, launch and watch a training."),
     "checkpoint": ("checkpoint", "Look into LoRA files: inspect them, verify them."),
     "init": ("init", "Write a commented config from a preset."),

@@ -105,7 +105,9 @@ def _bounded(loaded: Loaded) -> Loaded:
     """In the order of the page, and not more than a person can read."""
     found = sorted(loaded.diagnostics, key=sort_key)
     if len(found) > MAX_FINDINGS:
-        rest = Diagnostic("LB110", f"{len(found) - MAX_FINDINGS} more findings are not shown", found[MAX_FINDINGS].span, fix="mend these first")
+        rest = Diagnostic(
+            "LB110", f"{len(found) - MAX_FINDINGS} more findings are not shown", found[MAX_FINDINGS].span, fix="mend these first"
+        )
         found = [*found[:MAX_FINDINGS], rest]
     loaded.diagnostics[:] = found
     return loaded

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import difflib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -27,7 +30,8 @@ def validate(data: dict[str, Any], places: Places, broken: set[KeyPath]) -> tupl
     `broken` holds paths that already have a finding: what is wrong there is not reported twice.
     """
     try:
-        config = Config.model_validate(data)
+        with _without_plugins():
+            config = Config.model_validate(data)
     except ValidationError as error:
         errors = error.errors(include_url=False)
         found = [_convert(item, places, broken) for item in errors[:MAX_ERRORS]]
@@ -35,6 +39,21 @@ def validate(data: dict[str, Any], places: Places, broken: set[KeyPath]) -> tupl
     return (None if broken else config), config, []
 
 
+@contextmanager
+def _without_plugins() -> Iterator[None]:
+    """Build the models without looking for pydantic plugins: that reads the metadata of every installed package."""
+    before = os.environ.get(_PLUGINS)
+    os.environ[_PLUGINS] = "__all__"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_PLUGINS]
+        else:
+            os.environ[_PLUGINS] = before
+
+
+_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 _STAND_INS: dict[KeyPath, Any] = {
     ("lorabridge",): 1,
     ("name",): "unnamed",

@@ -151,6 +151,13 @@ def loads(text: str) -> Contract:
     raw = json.loads(text)
     if not isinstance(raw, dict) or raw.get("format") != FORMAT:
         raise ValueError(f"not a contract of format {FORMAT}")
+    try:
+        return _contract(raw)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"a broken contract: {type(error).__name__} {error}") from error
+
+
+def _contract(raw: Mapping[str, Any]) -> Contract:
     shared = {name: _entries(block["keys"]) for name, block in raw["shared"].items()}
     sections: dict[str, Section] = {}
     for name, block in raw["sections"].items():
@@ -159,7 +166,7 @@ def loads(text: str) -> Contract:
             keys |= shared[title]
         keys |= _entries(block["keys"])
         sections[name] = Section(dict(sorted(keys.items())), tuple(block.get("takes", ())))
-    return Contract(raw["trainer"], raw["commit"], sections, raw.get("version", ""), raw.get("date", ""))
+    return Contract(raw["trainer"], raw.get("commit", ""), sections, raw.get("version", ""), raw.get("date", ""))
 
 
 _TUPLES = ("choices", "suggested", "flags", "only")

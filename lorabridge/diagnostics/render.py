@@ -101,7 +101,8 @@ def _record(item: Diagnostic) -> dict[str, Any]:
         "code": item.code,
         "severity": item.severity,
         "message": item.message,
-        "why": item.why, "about": item.about,
+        "why": item.why,
+        "about": item.about,
         "fix": item.fix,
         "path": item.path,
     }

@@ -6,24 +6,28 @@ change does has the trainer's default. A key that changes nothing either way is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any, Literal
 
 from lorabridge.backends.base import Lifted
+from lorabridge.diagnostics import Diagnostic
 from lorabridge.plan.sources import Gathered, Key, Source
 
-Kind = Literal["carried", "native", "default", "dead", "unknown", "unused"]
+Kind = Literal["carried", "written", "native", "default", "dead", "unknown", "unused"]
 KINDS: dict[Kind, str] = {
     "carried": "said in the language",
+    "written": "written again by every compile",
     "native": "kept as a native option",
     "default": "equal to the trainer's default, need not be said",
     "dead": "without effect there, left out",
     "unknown": "unknown to the trainer, left out",
-    "unused": "not part of a training intent, left out",
+    "unused": "without effect on this training, left out",
 }
 _SHOWN = 3
+_LINKS = ("config_file", "dataset_config", "config", "dataset", "sample_prompts", "deepspeed")
+"""Keys by which the files name each other."""
+_UNREAD = ("LB310", "LB311", "LB312")
 _OTHERS: tuple[Any, ...] = (True, False, 3, 0.375, "other", ["other"])
 
 
@@ -39,16 +43,30 @@ class Fate:
 
 def fates(gathered: Gathered, lift: Callable[[Mapping[str, str]], Lifted]) -> Iterator[Fate]:
     """The fate of every key of every source."""
-    whole = _flat(_lifted(lift, gathered.given()))
-    told = _told(gathered)
-    for source in gathered.sources:
-        for key in source.keys():
-            yield _fate(gathered, source, key, lift, whole, told)
+    base = _lifted(lift, gathered.given())
+    whole = _flat(base)
+    told = _told(gathered, base.diagnostics)
+    keys = [(source, key) for source in gathered.sources for key in source.entries()]
+    for source, key in keys:
+        fate = _fate(gathered, source, key, lift, whole, told)
+        yield _twins(gathered, fate, keys, lift, whole) if fate.kind == "unused" else fate
+
+
+def _twins(gathered: Gathered, fate: Fate, keys: Sequence[tuple[Source, Key]], lift: Any, whole: Mapping[str, Any]) -> Fate:
+    """A value that several files say has to be taken from all of them to be missed."""
+    name = str(fate.key.path[-1]).lstrip("-") if fate.key.path else ""
+    same = [(source, key) for source, key in keys if key.path and str(key.path[-1]).lstrip("-") == name]
+    if len({source.name for source, _ in same}) < 2 and len(same) < 2:
+        return fate
+    texts = dict(gathered.given())
+    for source in {id(source): source for source, _ in same}.values():
+        texts[source.name] = source.without(*[key for other, key in same if other is source])
+    paths = _different(whole, _flat(_lifted(lift, texts)))
+    return _read(fate.key, paths, whole) if paths else fate
 
 
 def _fate(gathered: Gathered, source: Source, key: Key, lift: Any, whole: Mapping[str, Any], told: Mapping[tuple[str, str], tuple[str, str]]) -> Fate:
-    file = source.native.name if source.native else source.name
-    code, why = told.get((file, key.name), ("", ""))
+    code, why = told.get((key.file, key.name), ("", ""))
     gone = _flat(_lifted(lift, gathered.given(source.name, source.without(key))))
     paths = _different(whole, gone)
     if not paths:
@@ -59,14 +77,18 @@ def _fate(gathered: Gathered, source: Source, key: Key, lift: Any, whole: Mappin
         else:
             moved = ()
         if moved and not code:
-            return Fate(key, "default", moved)
+            return Fate(key, "default", tuple(path for path in moved if not path.startswith("native ")))
         kind: Kind = "dead" if code == "LB312" else "unknown" if code in ("LB310", "LB311") else "unused"
         return Fate(key, kind, (), why)
-    kept = tuple(path for path in paths if path.startswith("native "))
+    return _read(key, paths, whole)
+
+
+def _read(key: Key, paths: tuple[str, ...], whole: Mapping[str, Any]) -> Fate:
+    kept = tuple(path for path in paths if path.startswith("native ") and path in whole)
     said = tuple(path for path in paths if not path.startswith("native "))
     if kept and not said:
         return Fate(key, "native", tuple(path.removeprefix("native ") for path in kept))
-    return Fate(key, "carried", said)
+    return Fate(key, "carried" if said else "written", said)
 
 
 def shown(paths: tuple[str, ...]) -> str:
@@ -121,15 +143,32 @@ def _same(one: Any, two: Any) -> bool:
     return type(one) is type(two) and (one == two or one is two or repr(one) == repr(two))
 
 
-def _told(gathered: Gathered) -> dict[tuple[str, str], tuple[str, str]]:
-    """What the native check says about keys that the trainer does not use, by file and key."""
+def _told(gathered: Gathered, lifted: Sequence[Diagnostic]) -> dict[tuple[str, str], tuple[str, str]]:
+    """What the native check and the lift say about keys that the trainer does not use, by file and key."""
     from lorabridge.plan.native import check_native
 
-    if find_spec(f"lorabridge.backends.{gathered.trainer.replace('-', '_')}.lint") is None:
-        return {}
-    files = [source.native for source in gathered.sources if source.native is not None]
+    files = [source.native for source in gathered.sources if source.native is not None and source.native.trainer]
+    try:
+        checked = check_native(files, trainer=gathered.trainer)
+    except ModuleNotFoundError:  # a trainer of another package may have no native check
+        checked = []
     found = {}
-    for item in check_native(files, trainer=gathered.trainer):
-        if item.code in ("LB310", "LB311", "LB312") and item.span is not None:
-            found[item.span.file, item.path] = (item.code, item.message + (f": {item.why}" if item.why else ""))
+    for item in [*checked, *lifted]:
+        if item.code in _UNREAD and item.path:
+            said = (item.code, item.message + (f": {item.why}" if item.why else ""))
+            for name in [item.span.file] if item.span else [file.name for file in files]:
+                found[name, item.path] = said
     return found
+
+
+def come_back(found: Sequence[Fate], again: Gathered) -> list[Fate]:
+    """Unused keys that a compile of the new config writes with the same value, and names of files, are as good as said."""
+    written = {(_name(key), repr(key.value)) for source in again.sources for key in source.entries() if key.path}
+    return [
+        Fate(fate.key, "written") if fate.kind == "unused" and fate.key.path and ((_name(fate.key), repr(fate.key.value)) in written or _name(fate.key) in _LINKS) else fate
+        for fate in found
+    ]
+
+
+def _name(key: Key) -> str:
+    return str(key.path[-1]).lstrip("-")

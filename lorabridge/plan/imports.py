@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from lorabridge.backends import backend_names, get_backend
-from lorabridge.backends.base import Lifted, Site
+from lorabridge.backends.base import Lifted, Plan, Site
 from lorabridge.config.base import Section
 from lorabridge.config.document import parse_text
 from lorabridge.config.fields import rows_of
@@ -18,7 +19,7 @@ from lorabridge.config.load import Loaded, finish
 from lorabridge.config.schema import Config
 from lorabridge.diagnostics import Diagnostic
 from lorabridge.plan.compile import compile_config
-from lorabridge.plan.fates import KINDS, Fate, Kind, fates
+from lorabridge.plan.fates import KINDS, Fate, Kind, come_back, fates
 from lorabridge.plan.schema import SCHEMA_ID
 from lorabridge.plan.show import flow
 from lorabridge.plan.sources import Gathered, gather, gather_texts
@@ -73,16 +74,44 @@ def _import(gathered: Gathered, shown: str, report: bool) -> Imported:
         return made
     backend = get_backend(gathered.trainer)
     lifted = backend.lift(gathered.given())
-    made.findings += lifted.diagnostics
+    made.findings += [_renamed(item, gathered) for item in lifted.diagnostics]
     if not lifted.data.get("model"):
         return made
     if report:
         made.fates = list(fates(gathered, backend.lift))
     _complete(lifted, shown)
-    tree, clashes = native_tree(lifted.native)
+    tree, clashes = native_tree(_not_default(made, lifted.native))
     made.findings += [_clash(gathered.trainer, address) for address in clashes]
     _settle(made, lifted, tree, shown)
     return made
+
+
+def _renamed(item: Diagnostic, gathered: Gathered) -> Diagnostic:
+    """A job in YAML is read as JSON, which is fast; the finding speaks of the file."""
+    for source in gathered.sources:
+        if source.native is not None:
+            item = replace(item, message=item.message.replace(source.name, source.native.name))
+    return item
+
+
+def _not_default(made: Imported, native: Mapping[str, Any]) -> dict[str, Any]:
+    """The native options without those that have the trainer's default, which need not be said."""
+    from lorabridge.contracts.store import nearest
+
+    facts = nearest(made.trainer, get_backend(made.trainer).COMMIT)
+    sections = facts.contract.sections.values() if facts else ()
+
+    def default(address: str, value: Any) -> bool:
+        name = _place(address)[-1]
+        entries = [section.keys[name] for section in sections if name in section.keys]
+        same = all(entry.default_of is None and not entry.required and type(entry.default) is type(value) and entry.default == value for entry in entries)
+        return bool(entries) and same
+
+    gone = {address for address, value in native.items() if default(address, value)}
+    for index, fate in enumerate(made.fates):
+        if fate.kind == "native" and set(fate.to) <= gone:
+            made.fates[index] = Fate(fate.key, "default")
+    return {address: value for address, value in native.items() if address not in gone}
 
 
 def _complete(lifted: Lifted, shown: str) -> None:
@@ -100,13 +129,22 @@ def _settle(made: Imported, lifted: Lifted, tree: dict[str, Any], shown: str) ->
         data = lifted.data | ({"backends": {made.trainer: tree}} if tree else {})
         made.text = "".join(f"{line}\n" for line in _lines(data, lifted, made, shown))
         made.loaded = load_text(made.text, shown)
-        found = compile_config(made.loaded, made.trainer, site).diagnostics
+        plan = compile_config(made.loaded, made.trainer, site)
+        found = plan.diagnostics
         wrong = next((item for item in found if item.code in _DROPPED and item.path.startswith(prefix)), None)
         if wrong is None or not _remove(tree, wrong.path.removeprefix(prefix)):
             break
         _drop(made, wrong, wrong.path.removeprefix(prefix))
+    if made.fates:
+        made.fates = come_back(made.fates, compiled(plan))
     made.texts[shown] = made.text
     made.findings += [item for item in found if item not in made.findings]
+
+
+def compiled(plan: Plan) -> Gathered:
+    """The files and commands of a plan, as an import reads them."""
+    stages = json.dumps([{"env": dict(stage.env), "argv": list(stage.argv)} for stage in plan.stages])
+    return gather_texts({file.path: file.text for file in plan.files} | {"stages.json": stages}, plan.backend)
 
 
 def _remove(tree: dict[str, Any], path: str) -> bool:

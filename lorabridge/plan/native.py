@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from lorabridge.diagnostics import Diagnostic, Span, sort_key
+from lorabridge.diagnostics import Diagnostic, Severity, Span, sort_key
 
 TRAINERS = ("musubi", "diffusion-pipe", "ai-toolkit")
 """The trainers whose own files are understood."""
@@ -56,12 +56,14 @@ def check_native(files: Sequence[Any], *, trainer: str = "", paths: bool = False
 
     found: dict[Diagnostic, None] = {}
     groups: dict[str, list[Any]] = {}
+    strangers: list[str] = []
     for file in files:
         found |= dict.fromkeys(file.diagnostics)
         if detect(file, trainer):
             groups.setdefault(file.trainer, []).append(file)
         elif not any(item.severity == "error" for item in file.diagnostics):
-            found[_stranger(file.name)] = None
+            strangers.append(file.name)
+    found |= dict.fromkeys(_stranger(name, "warning" if groups else "error") for name in strangers)
     for name, group in groups.items():
         found |= dict.fromkeys(_lint(name, group, paths))
     return sorted(found, key=sort_key)
@@ -73,12 +75,13 @@ def _lint(trainer: str, files: Sequence[Any], paths: bool) -> Iterable[Diagnosti
     return result
 
 
-def _stranger(name: str) -> Diagnostic:
+def _stranger(name: str, severity: Severity) -> Diagnostic:
     known = ", ".join(TRAINERS)
     return Diagnostic(
         "LB320",
         f"`{name}` is recognised as no trainer's file",
         Span(name, 1, 1, 1, 1),
+        severity,
         why=f"its keys or commands are not those of {known}",
         fix="force it with --trainer NAME, or check the file's name and first keys",
     )

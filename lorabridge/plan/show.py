@@ -63,7 +63,13 @@ def _origin(path: KeyPath, loaded: Loaded, origins: dict[KeyPath, str]) -> str:
     place = loaded.places.get(path)
     if place is not None:
         where = f"{place.value.file}:{place.value.line}:{place.value.column}" if not place.value.file.startswith("--set") else "--set"
-        return f"{where}, {json.dumps(reading.raw)} means {reading.meaning}" if reading else f"{where}, {origins[path]}" if path in origins else where
+        return (
+            f"{where}, {json.dumps(reading.raw)} means {reading.meaning}"
+            if reading
+            else f"{where}, {origins[path]}"
+            if path in origins
+            else where
+        )
     return origins.get(path, "default")
 
 

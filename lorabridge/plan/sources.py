@@ -21,12 +21,11 @@ _SUFFIXES = (".toml", ".yaml", ".yml", ".json", ".jsonc", ".sh", ".bat", ".cmd",
 
 @dataclass(frozen=True)
 class Key:
-    """One native key of one source, or one option of a command. `role` is the document it belongs to."""
+    """One native key of one source, or one option of a command."""
 
     file: str
     path: KeyPath
     value: Any
-    role: str = ""
 
     @property
     def name(self) -> str:
@@ -45,32 +44,32 @@ class Source:
     options: dict[KeyPath, tuple[int, int, int]] = field(default_factory=dict)
 
     @property
-    def role(self) -> str:
-        return self.native.role if self.native else "companion"
+    def file(self) -> str:
+        """The file's own name."""
+        return self.native.name if self.native else self.name
 
-    def keys(self) -> Iterator[Key]:
+    def entries(self) -> Iterator[Key]:
         """Every key that holds a value, every option of every command."""
         if self.native is None:
-            yield Key(self.name, (), self.text, self.role)
+            yield Key(self.file, (), self.text)
         elif self.native.kind == "shell":
             for path, (line, first, last) in self.options.items():
                 words = self.lines[line][first + 1 : last]
-                yield Key(self.name, path, words[0] if len(words) == 1 else words or True, self.role)
+                yield Key(self.file, path, words[0] if len(words) == 1 else words or True)
         else:
             for path, value in _leaves(self.native.data, ()):
-                yield Key(self.name, path, value, self.role)
+                yield Key(self.file, path, value)
 
-    def without(self, key: Key) -> str:
-        """The text as if the key were not written."""
+    def without(self, *keys: Key) -> str:
+        """The text as if the keys were not written."""
         if self.native is None:
             return ""
         if self.native.kind == "shell":
-            line, first, last = self.options[key.path]
-            lines = [list(words) for words in self.lines]
-            del lines[line][first:last]
-            return _script(lines)
-        tree, holder = self._holder(key)
-        del holder[key.path[-1]]
+            gone = {(line, word) for key in keys for line, first, last in [self.options[key.path]] for word in range(first, last)}
+            return _script([[text for at, text in enumerate(words) if (line, at) not in gone] for line, words in enumerate(self.lines)])
+        tree = deepcopy(self.native.data)
+        for key in reversed(keys):
+            del _holder(tree, key)[key.path[-1]]
         return _dumped(self.native, tree)
 
     def changed(self, key: Key, value: Any) -> str:
@@ -82,17 +81,9 @@ class Source:
             lines = [list(words) for words in self.lines]
             lines[line][first + 1 : last] = [str(value)]
             return _script(lines)
-        tree, holder = self._holder(key)
-        holder[key.path[-1]] = value
-        return _dumped(self.native, tree)
-
-    def _holder(self, key: Key) -> tuple[dict[str, Any], Any]:
-        assert self.native is not None
         tree = deepcopy(self.native.data)
-        holder: Any = tree
-        for part in key.path[:-1]:
-            holder = holder[part]
-        return tree, holder
+        _holder(tree, key)[key.path[-1]] = value
+        return _dumped(self.native, tree)
 
 
 @dataclass
@@ -112,6 +103,7 @@ class Gathered:
 def gather(names: Sequence[str], trainer: str = "") -> Gathered:
     """Read files, folders and what they name. Problems are findings."""
     files = [read_path(path, str(path)) for name in names for path in _expanded(Path(name))]
+    files = [file for file in files if "lorabridge" not in file.data]
     files += followed(files)
     return _sorted(files, trainer, companions=True)
 
@@ -132,7 +124,7 @@ def _expanded(path: Path) -> list[Path]:
 def _sorted(files: Sequence[NativeFile], trainer: str, companions: bool) -> Gathered:
     texts = {file.name: file.text for file in files}
     files = [_stages(file) for file in files]
-    known = [file for file in files if detect(file, "" if trainer == "embedded" else trainer)]
+    known = [file for file in files if _recognised(file, "" if trainer == "embedded" else trainer)]
     found = trainer or next((file.trainer for file in known if file.role in ("main", "train", "job")), known[0].trainer if known else "")
     rest = [file for file in files if file not in known]
     if not found and any(file.kind == "json" and "datasets" in file.data for file in files):
@@ -143,14 +135,20 @@ def _sorted(files: Sequence[NativeFile], trainer: str, companions: bool) -> Gath
             file.trainer, file.role = "embedded", "job"
     elif not trainer and found:
         found, known = _job(found, known)
-    problems = [item for file in known for item in file.diagnostics if item.severity == "error"]
+    problems = [item for file in (known if found else files) for item in file.diagnostics if item.severity == "error"]
     problems += [_other(file, found) for file in files if file.trainer and file.trainer != found]
     problems += [item for file in rest for item in file.diagnostics if item.code == "LB109"]
     sources = [_source(file) for file in known if file.trainer == found]
-    sources += [Source(file.name, file.text) for file in rest if found in ("musubi", "diffusion-pipe") and file.text]
+    if found in ("musubi", "diffusion-pipe"):
+        sources += [_source(file) if file.data else Source(file.name, file.text) for file in rest if file.text]
     if companions:
         sources += [Source(str(path), path.read_text("utf-8", "replace")) for path in _named_prompts(known) if str(path) not in texts]
     return Gathered(found, sources, problems, texts)
+
+
+def _recognised(file: NativeFile, trainer: str) -> bool:
+    """A trainer that the user names is believed for files with keys or launches, not for prompts and lists."""
+    return bool(file.data or launches(file)) and detect(file, trainer)
 
 
 def _job(found: str, known: list[NativeFile]) -> tuple[str, list[NativeFile]]:
@@ -201,6 +199,12 @@ def _options(source: Source, number: int, shift: int, words: Sequence[Any], afte
             continue
         first = start + next(place for place, word in enumerate(after) if word is item.word)
         source.options[script, item.name] = (number, first, first + 1 + (0 if "=" in item.word.text else len(item.values)))
+
+
+def _holder(tree: Any, key: Key) -> Any:
+    for part in key.path[:-1]:
+        tree = tree[part]
+    return tree
 
 
 def _named_prompts(files: Sequence[NativeFile]) -> Iterator[Path]:

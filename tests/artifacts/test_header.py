@@ -30,11 +30,19 @@ def test_good_file(tmp_path):
 
 
 def test_cut_at_every_offset(tmp_path):
-    source = FILES / "pipe_sd3_lokr.safetensors"
-    whole = source.read_bytes()
-    assert codes(source) == []
+    whole = write(tmp_path / "whole.safetensors", pair("a", 3, 5, rank=1) | pair("b", 5, 3, rank=2), {"x": "y"}).read_bytes()
     path = tmp_path / "cut.safetensors"
     for end in range(len(whole)):
+        path.write_bytes(whole[:end])
+        assert codes(path) == ["LB803"], end
+    path.write_bytes(whole)
+    assert codes(path) == []
+
+
+def test_real_file_cut_here_and_there(tmp_path):
+    whole = (FILES / "pipe_sd3_lokr.safetensors").read_bytes()
+    path = tmp_path / "cut.safetensors"
+    for end in range(0, len(whole), 61):
         path.write_bytes(whole[:end])
         assert codes(path) == ["LB803"], end
 
@@ -43,7 +51,7 @@ def test_every_prefix_of_a_header_without_its_file(tmp_path):
     """The same through the parser alone, with the size that the whole file would have."""
     whole = (FILES / "pipe_sd3_lokr.safetensors").read_bytes()
     length = int.from_bytes(whole[:8], "little") + 8
-    for end in range(8, length):
+    for end in range(8, length, 13):
         assert not parse_bytes(whole[:end], len(whole)).sound, end
 
 
@@ -164,7 +172,7 @@ def test_fuzz():
     """Real headers with bytes changed, cut, doubled. Nothing may raise; what is called sound must lie inside the file."""
     rng = random.Random(5)
     sources = [path.read_bytes() for path in sorted(FILES.glob("*.safetensors"))[:6]]
-    for _ in range(4000):
+    for _ in range(1500):
         data = bytearray(rng.choice(sources))
         length = int.from_bytes(data[:8], "little") + 8
         for _ in range(rng.randint(1, 6)):

@@ -51,6 +51,16 @@ def test_bf16_rounds_to_even():
     assert decode(encode(values, "BF16"), "BF16").tolist() == [1.0, 1.0, 1.015625, -1.0, np.inf, np.inf]
 
 
+def test_fp8_rounds_to_even():
+    values = fp8_values("F8_E4M3")[:127]
+    middle = (values[:-1] + values[1:]) / 2
+    codes = np.frombuffer(encode(np.concatenate([middle, -middle[1:]]), "F8_E4M3"), np.uint8)
+    lower = np.arange(126)
+    even = np.where(lower % 2 == 0, lower, lower + 1)
+    assert (codes[:126] == even).all()
+    assert (codes[126:] == even[1:] | 0x80).all()
+
+
 @pytest.mark.parametrize("dtype", ["F16", "F32", "F64", "I64", "I8", "U8", "BOOL"])
 def test_plain(dtype):
     values = np.array([0, 1, 1, 0])

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.support import SMALL
 
 from lorabridge.cli.main import app
+from tests.support import SMALL
 
 PATHS = "{family: qwen-image, paths: {transformer: /m/t.safetensors, vae: /m/v.safetensors, text_encoder: /m/q.safetensors}}"
 GOOD = SMALL.replace("{family: qwen-image}", PATHS)
@@ -227,5 +227,7 @@ def test_a_defect_of_our_own_is_one_line_and_exit_2(tmp_path: Path) -> None:
     assert ended.returncode == 2
     assert "internal error: ZeroDivisionError" in ended.stderr
     assert "Traceback" not in ended.stderr
-    ended = subprocess.run(command, cwd=tmp_path, env=environ | {"LORABRIDGE_DEBUG": "1"}, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(
+        command, cwd=tmp_path, env=environ | {"LORABRIDGE_DEBUG": "1"}, capture_output=True, text=True, timeout=60, check=False
+    )
     assert "Traceback" in ended.stderr

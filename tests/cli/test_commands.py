@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.support import SMALL
 
 import lorabridge
 from lorabridge.cli.main import COMMANDS, app
@@ -16,6 +15,7 @@ from lorabridge.families import FAMILIES
 from lorabridge.plan.check import check_loaded
 from lorabridge.plan.schema import language_schema
 from lorabridge.plan.start import presets
+from tests.support import SMALL
 
 
 def _run(*arguments: str) -> Result:

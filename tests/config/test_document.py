@@ -138,7 +138,17 @@ def test_duplicate_keys_at_every_depth() -> None:
     assert document.data["b"] == {"c": 1}
 
 
-@pytest.mark.parametrize(("text", "column"), [("a: !!int '3'", 4), ("a: !secret x", 4), ("a: !!python/object:os.system x", 4), ("a: !!str 3", 4), ("a: !x {b: 1}", 4), ("a: !!seq [1]", 4)])
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        ("a: !!int '3'", 4),
+        ("a: !secret x", 4),
+        ("a: !!python/object:os.system x", 4),
+        ("a: !!str 3", 4),
+        ("a: !x {b: 1}", 4),
+        ("a: !!seq [1]", 4),
+    ],
+)
 def test_tags_are_refused(text: str, column: int) -> None:
     assert _codes(parse_text(text, "x")) == [("LB100", 1, column)]
 
@@ -156,7 +166,24 @@ def test_aliases_are_written_out() -> None:
     assert document.data["a"] is not document.data["b"]
 
 
-@pytest.mark.parametrize("text", ["a: *nowhere\n", "a: 1\n---\nb: 2\n", "a: [1, 2\n", "a: {b: 1\n", "a: 'x\n", "a:\n\tb: 1\n", "a: b: c\n", "- 1\n- 2\n", "text\n", "? [a, b]\n: 1\n", "%YAML 1.2 x\n---\na: 1\n", "a: @x\n", "a: `x`\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: *nowhere\n",
+        "a: 1\n---\nb: 2\n",
+        "a: [1, 2\n",
+        "a: {b: 1\n",
+        "a: 'x\n",
+        "a:\n\tb: 1\n",
+        "a: b: c\n",
+        "- 1\n- 2\n",
+        "text\n",
+        "? [a, b]\n: 1\n",
+        "%YAML 1.2 x\n---\na: 1\n",
+        "a: @x\n",
+        "a: `x`\n",
+    ],
+)
 def test_what_is_not_one_mapping(text: str) -> None:
     document = parse_text(text, "x")
     assert [item.code for item in document.diagnostics] == ["LB100"]

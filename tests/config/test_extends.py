@@ -184,7 +184,9 @@ def test_set(text: str, path: tuple[Any, ...], value: Any, load_text: LoadText, 
     assert loaded.places[path].value.file == f"--set {text}"
 
 
-@pytest.mark.parametrize("text", ["lr", "", "=5", "[0]=1", "datasets[9].repeats=1", "name.x[2]=1", "hardware.gpus[1]=1", "..=1", "datasets.images=x"])
+@pytest.mark.parametrize(
+    "text", ["lr", "", "=5", "[0]=1", "datasets[9].repeats=1", "name.x[2]=1", "hardware.gpus[1]=1", "..=1", "datasets.images=x"]
+)
 def test_set_where_nothing_is(text: str, load_text: LoadText, small: str) -> None:
     loaded = load_text(small, text)
     assert [item.code for item in loaded.diagnostics][:1] == ["LB113"]

@@ -151,10 +151,18 @@ def test_hostile_files(name: str, check: Check) -> None:
     assert time.process_time() - start < SECONDS
 
 
-
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of memory")
 def test_memory_stays_bounded(tmp_path: Path) -> None:
-    names = ("bomb of lists", "bomb of mappings", "an alias to itself", "100 k brackets", "a long list", "9 k wrong items", "40 k anchors", "binary")
+    names = (
+        "bomb of lists",
+        "bomb of mappings",
+        "an alias to itself",
+        "100 k brackets",
+        "a long list",
+        "9 k wrong items",
+        "40 k anchors",
+        "binary",
+    )
     for number, name in enumerate(names):
         data = HOSTILE[name]
         (tmp_path / f"{number}.yaml").write_bytes(data if isinstance(data, bytes) else data.encode())
@@ -171,7 +179,18 @@ def test_memory_stays_bounded(tmp_path: Path) -> None:
     assert "internal error" not in ended.stdout
 
 
-@pytest.mark.parametrize("override", ["output=\udc80", "a\udc80b=1", "output=\x1b[31m", "=".join(["a"] * 10_000), "[" * 10_000 + "=1", "a" * 100_000, "output=" + "[" * 100_000])
+@pytest.mark.parametrize(
+    "override",
+    [
+        "output=\udc80",
+        "a\udc80b=1",
+        "output=\x1b[31m",
+        "=".join(["a"] * 10_000),
+        "[" * 10_000 + "=1",
+        "a" * 100_000,
+        "output=" + "[" * 100_000,
+    ],
+)
 def test_hostile_overrides(override: str, check: Check) -> None:
     start = time.process_time()
     assert not check(SMALL, override).ok
@@ -188,7 +207,17 @@ def test_hostile_paths(tmp_path: Path) -> None:
     deep = tmp_path
     for _ in range(20):
         deep = deep / ("d" * 100)
-    for path in (ring, tmp_path / "folder.yaml", tmp_path / "left.yaml", deep / "x.yaml", Path("/dev/zero"), Path("/dev/null"), Path("a\0b"), Path("x" * 5000), Path()):
+    for path in (
+        ring,
+        tmp_path / "folder.yaml",
+        tmp_path / "left.yaml",
+        deep / "x.yaml",
+        Path("/dev/zero"),
+        Path("/dev/null"),
+        Path("a\0b"),
+        Path("x" * 5000),
+        Path(),
+    ):
         start = time.process_time()
         loaded = load(path, presets=preset, environ={})
         assert [item.code for item in loaded.diagnostics] in (["LB109"], ["LB100"]), path
@@ -198,7 +227,9 @@ def test_hostile_paths(tmp_path: Path) -> None:
 
 # Generated input
 
-KEYS = st.sampled_from([*SMALL.replace(":", " ").split(), "save", "every", "optimizer", "lr", "sample", "prompts", "noise", "args", "backends", "musubi"]) | st.text(max_size=6)
+KEYS = st.sampled_from(
+    [*SMALL.replace(":", " ").split(), "save", "every", "optimizer", "lr", "sample", "prompts", "noise", "args", "backends", "musubi"]
+) | st.text(max_size=6)
 SCALARS = (
     st.none()
     | st.booleans()
@@ -208,7 +239,11 @@ SCALARS = (
     | st.sampled_from(["10 steps", "never", "off", "auto", "10%", "${env:X}", "hf_" + "a" * 30, "[trigger]", "", "0 steps", "1e-4"])
 )
 DATA = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=5), max_leaves=25)
-GENEROUS = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large])
+GENEROUS = settings(
+    max_examples=250,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
+)
 
 
 @GENEROUS
@@ -218,7 +253,13 @@ def test_any_nested_data(check: Check, data: dict[str, object]) -> None:
 
 
 @GENEROUS
-@given(st.dictionaries(st.sampled_from(["model", "datasets", "train", "optimizer", "noise", "save", "sample", "adapter", "evaluate", "backends"]), DATA, max_size=4))
+@given(
+    st.dictionaries(
+        st.sampled_from(["model", "datasets", "train", "optimizer", "noise", "save", "sample", "adapter", "evaluate", "backends"]),
+        DATA,
+        max_size=4,
+    )
+)
 def test_any_data_in_known_sections(check: Check, data: dict[str, object]) -> None:
     base = {"lorabridge": 1, "name": "x", "model": {"family": "qwen-image"}, "datasets": [{"images": "x"}], "train": {"for": "10 steps"}}
     check(json.dumps(base | data))

@@ -178,7 +178,10 @@ def test_representative_fields(path: str, raw: Any, meant: Any, load_text: LoadT
 
 
 def test_an_empty_text_is_not_inherited_over(load_text: LoadText, small: str) -> None:
-    text = small.replace("images: pictures", 'images: pictures, trigger: ""') + 'sample: {negative: blurry, prompts: [{prompt: x, negative: ""}, y]}\n'
+    text = (
+        small.replace("images: pictures", 'images: pictures, trigger: ""')
+        + 'sample: {negative: blurry, prompts: [{prompt: x, negative: ""}, y]}\n'
+    )
     loaded = load_text(text)
     assert loaded.config is not None
     resolved = resolve(loaded.config)

@@ -218,7 +218,11 @@ def scalar(value: Any) -> str:
         return "null"
     if isinstance(value, int | float):
         return repr(value)
-    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_ -]*[A-Za-z0-9_]|[a-z]|[0-9]+ [a-z]+|[0-9]+%|\.[a-z]+", value) and value not in ("true", "false", "null"):
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_ -]*[A-Za-z0-9_]|[a-z]|[0-9]+ [a-z]+|[0-9]+%|\.[a-z]+", value) and value not in (
+        "true",
+        "false",
+        "null",
+    ):
         return str(value)
     return json.dumps(value, ensure_ascii=False)
 

@@ -102,6 +102,7 @@ DIFFUSION_PIPE = {
             config.setdefault('pipeline_stages', 1)
             model_config = config['model']
             model_config['dtype'] = DTYPES[model_config['dtype']]
+            config['adapter'].setdefault('dropout', 0.0)
             if 'alpha' in config['adapter']:
                 raise NotImplementedError()
         if __name__ == '__main__':
@@ -129,6 +130,8 @@ DIFFUSION_PIPE = {
                     klass = own.Own
                 else:
                     klass = torch.optim.AdamW
+                if kind == 'own':
+                    return own.Own(params, **kwargs)
                 return klass(params, **kwargs)
             engine = deepspeed.initialize(optimizer=get_optimizer)
             saver = utils.saver.Saver(config)
@@ -165,7 +168,7 @@ def test_diffusion_pipe(tree: Tree) -> None:
         "model.flux": {"type", "dtype", "guidance"},
         "model.wan": {"type", "dtype", "t5"},
         "model.wan2": {"type", "dtype", "t5"},
-        "adapter": {"alpha"},
+        "adapter": {"alpha", "dropout"},
         "optimizer": {"type"},
         "optimizer.own": {"type", "lr", "stabilize"},
         "dataset": {"directory", "repeats"},

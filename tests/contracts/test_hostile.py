@@ -47,6 +47,11 @@ def test_one_script(options: Options, middle: str) -> None:
     assert time.monotonic() - started < 5
 
 
+@pytest.mark.parametrize("value", ["'x' * 10 ** 9", "'%99999d' % 1", "9 ** 9 ** 9", "[0] * 401", "'x' * 300 + 'y' * 401"])
+def test_what_is_too_large_is_not_followed(options: Options, value: str) -> None:
+    assert options(f"{START}a = {value}\n{END}")["x"].facts() == {"default_of": "computed"}
+
+
 def test_nested_loops_end(options: Options) -> None:
     loops = "L = " + repr(list(range(300))) + "\n" + "".join(f"{'  ' * depth}for v{depth} in L:\n" for depth in range(6)) + "  " * 6 + "x = v0 + v1\n"
     with pytest.raises(ValueError, match="more than can be followed"):

@@ -48,10 +48,10 @@ def test_the_facts_are_those_of_the_parser_itself(options: Options) -> None:
     source = HEAD + "parser.set_defaults(late=3, early=4)\n" + "".join(
         f"parser.add_argument({call})\n"
         for call in (
-            '"--early", type=int', '"--late", action="store_true"', '"--kept", default=7', '"--count", action="count"', '"--x", "-x", dest="why"',
+            '"--no_z", action="store_false", dest="zed"', '"--early", type=int', '"--late", action="store_true"', '"--kept", default=7', '"--count", action="count"', '"--x", "-x", dest="why"',
         )
     )  # fmt: skip
-    source += "parser.set_defaults(kept=9)\n"
+    source += "parser.set_defaults(kept=9, zed=5)\n"
     namespace: dict[str, argparse.ArgumentParser] = {}
     exec(source, namespace)
     real = {action.dest: action.default for action in namespace["parser"]._actions if action.dest != "help"}

@@ -49,7 +49,7 @@ def test_a_change_of_one_entry_is_a_change_of_one_line() -> None:
     assert sum(1 for one, two in zip(before, after, strict=True) if one != two) == 1
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", '{"format": 2}', "nonsense", '{"commit": "30c658c", "groups": {}}'])
+@pytest.mark.parametrize("text", ["[]", "{}", '{"format": 2}', "nonsense", '{"format": 1}', '{"format": 1, "trainer": "x", "shared": {}, "sections": {"a": {"with": ["b"], "keys": {}}}}', '{"commit": "30c658c", "groups": {}}'])
 def test_other_files_are_no_contracts(text: str) -> None:
     with pytest.raises(ValueError, match=r"contract|Expecting"):
         loads(text)

@@ -37,6 +37,7 @@ CLASS = "class Job:\n    def __init__(self, config):\n        self.config = conf
         ("if x := config.get('rank', 0): pass", {"default": 0}),
         ("x = (config.get('rank') or 4)", {}),
         ("x = dict(config)['rank']", {"required": True}),
+        ("if y: x = config['rank']", {}),
     ],
 )
 def test_one_read(keys: Keys, line: str, expected: dict[str, object]) -> None:
@@ -140,9 +141,10 @@ def test_methods_and_functions_that_nothing_calls_by_name(keys: Keys) -> None:
                     if 'delta' in self.config:
                         return self.config['delta']
                 return inner
-            def saver(self, skip=False):
-                if not skip:
-                    return lambda: self.part.get('dtype', 'bf16')
+            def saver(self, skip=True):
+                if skip:
+                    return None
+                return lambda: self.part.get('dtype', 'bf16')
         """
     )
     assert set(found["job"].keys) == {"part", "delta"}
@@ -172,8 +174,24 @@ def test_choices_that_branches_enforce(keys: Keys) -> None:
                     pass
                 if 'alpha' in config:
                     raise NotImplementedError
+                mode = config.get('mode', False)
+                if mode == True:
+                    pass
+                elif mode == 'unsloth':
+                    pass
+                elif mode:
+                    raise ValueError
+                way = config.get('way', False)
+                if way == True:
+                    pass
+                elif way == 'unsloth':
+                    pass
+                else:
+                    raise ValueError
         """
     )["job"]
+    assert facts(found, "mode") == {"default": False}
+    assert facts(found, "way") == {"default": False, "choices": [False, True, "unsloth"]}
     assert facts(found, "method")["choices"] == ["a", "b", "c"]
     assert facts(found, "form")["choices"] == ["x", "y"]
     assert facts(found, "free") == {"default": "x"}
@@ -194,13 +212,15 @@ class Job:
             config['model'].get('guidance', 1.0)
         elif kind.lower() in ('wan', 'wan22'):
             config['model'].get('t5')
+            if kind not in ('wan',):
+                config['model'].get('expert')
         else:
             raise ValueError
         config['model'].get('path')
 """
 
 
-@pytest.mark.parametrize(("kind", "expected"), [("flux", {"guidance", "path"}), ("wan", {"t5", "path"}), ("", {"guidance", "t5", "path"})])
+@pytest.mark.parametrize(("kind", "expected"), [("flux", {"guidance", "path"}), ("wan", {"t5", "path"}), ("wan22", {"t5", "expert", "path"}), ("", {"guidance", "t5", "expert", "path"})])
 def test_a_selecting_key_decides_branches(keys: Keys, kind: str, expected: set[str]) -> None:
     found = keys(SELECT, fixed={("job", "model", "type"): kind} if kind else {})
     assert set(found["model"].keys) == {"type", *expected}
@@ -222,6 +242,18 @@ def test_a_reading_method_of_the_trainer(keys: Keys) -> None:
     )
     assert facts(found["job"], "name") == {"required": True}
     assert facts(found["log"], "every") == {"default": 10}
+
+
+def test_a_branch_does_not_lose_a_table(keys: Keys) -> None:
+    found = keys("class Job:\n    def __init__(self, config):\n        raw = config.get('a')\n        if y:\n            raw = other()\n        raw['k']\n")
+    assert set(found["a"].keys) == {"k"}
+    found = keys("class Job:\n    def __init__(self, config):\n        raw = config.get('a')\n        raw = other()\n        raw['k']\n")
+    assert "a" not in found
+
+
+def test_an_attribute_does_not_lose_a_table(keys: Keys) -> None:
+    body = "self.net = config.get('net')\n        self.net = None\n    def later(self):\n        return self.net['x']\n"
+    assert set(keys(CLASS.format(body))["net"].keys) == {"x"}
 
 
 def test_a_word_that_is_searched_for_is_no_key(keys: Keys) -> None:

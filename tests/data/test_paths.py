@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.support import SMALL
 
 from lorabridge.config.load import load
 from lorabridge.data.paths import check_paths, is_local
+from tests.support import SMALL
 
 Check = Callable[..., list[tuple[str, str]]]
 
@@ -76,7 +76,10 @@ def test_a_file_where_a_folder_is_meant(check: Check, tmp_path: Path) -> None:
 
 
 def test_model_files(check: Check) -> None:
-    found = check(paths="{vae: ./gone.safetensors, transformer: models/x.safetensors, text_encoder: Qwen/Qwen-Image, repo: /nowhere}", pictures=["a.png", "a.txt"])
+    found = check(
+        paths="{vae: ./gone.safetensors, transformer: models/x.safetensors, text_encoder: Qwen/Qwen-Image, repo: /nowhere}",
+        pictures=["a.png", "a.txt"],
+    )
     assert found == [("LB505", "model.paths.repo"), ("LB505", "model.paths.transformer"), ("LB505", "model.paths.vae")]
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from tests.support import SMALL
 
 import lorabridge
 from lorabridge.cli.common import preset
 from lorabridge.config.load import load
 from lorabridge.diagnostics import CODES
 from lorabridge.plan.check import check_loaded
+from tests.support import SMALL
 
 
 class Case(NamedTuple):

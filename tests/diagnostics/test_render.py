@@ -8,10 +8,10 @@ from typing import Any
 
 import jsonschema
 import pytest
-from tests.support import LoadText
 
 from lorabridge.diagnostics import Diagnostic, Edit, Severity, Span, sort_key
 from lorabridge.diagnostics.render import MAX_TEXT, Format, render, summary
+from tests.support import LoadText
 
 TEXT = """\
 lorabridge: 1
@@ -27,7 +27,9 @@ train: {for: 2 steps}
 
 def test_the_text_that_a_person_reads(load_text: LoadText) -> None:
     loaded = load_text(TEXT)
-    assert render(loaded.diagnostics, "text", loaded.texts) == """\
+    assert (
+        render(loaded.diagnostics, "text", loaded.texts)
+        == """\
 config.yaml:5:14: error[LB108] `train.for`: `1600` has no unit; units are written, never guessed
   |
 5 | train: {for: 1600}
@@ -53,6 +55,7 @@ config.yaml:8:1: error[LB101] the key `train` is written twice
    = config.yaml:5:1: first written here
    = fix: keep one of them
 """
+    )
     assert summary(loaded.diagnostics) == "3 errors, 1 warning"
 
 
@@ -251,12 +254,23 @@ def test_sarif(load_text: LoadText) -> None:
         assert rules[result["ruleIndex"]] == result["ruleId"]
         region = result["locations"][0]["physicalLocation"]["region"]
         assert (region["endLine"], region["endColumn"]) >= (region["startLine"], region["startColumn"])
-    assert run["results"][0]["locations"][0]["physicalLocation"]["region"] == {"startLine": 5, "startColumn": 14, "endLine": 5, "endColumn": 18}
+    assert run["results"][0]["locations"][0]["physicalLocation"]["region"] == {
+        "startLine": 5,
+        "startColumn": 14,
+        "endLine": 5,
+        "endColumn": 18,
+    }
 
 
 @pytest.mark.parametrize(
     ("file", "uri"),
-    [("a b.yaml", "a%20b.yaml"), ("C:\\x\\y.yaml", "C:/x/y.yaml"), ("ä#?%.yaml", "%C3%A4%23%3F%25.yaml"), ("x\ny.yaml", "x%0Ay.yaml"), ("\udc80.yaml", None)],
+    [
+        ("a b.yaml", "a%20b.yaml"),
+        ("C:\\x\\y.yaml", "C:/x/y.yaml"),
+        ("ä#?%.yaml", "%C3%A4%23%3F%25.yaml"),
+        ("x\ny.yaml", "x%0Ay.yaml"),
+        ("\udc80.yaml", None),
+    ],
 )
 def test_sarif_names_files_by_uri(file: str, uri: str | None) -> None:
     log = json.loads(render([Diagnostic("LB109", "x", Span(file, 1, 1, 1, 1))], "sarif", {}))
@@ -279,7 +293,9 @@ NASTY = "\x1b[31m\x9b31m\x07\u202e\u2028\x00\r\ud800é😀"
 @pytest.mark.parametrize("style", ["text", "json", "github", "sarif"])
 def test_nothing_that_a_terminal_acts_on_gets_through(style: Format) -> None:
     span = Span(f"f{NASTY}.yaml", 1, 1, 1, 5)
-    item = Diagnostic("LB102", NASTY, span, why=NASTY, fix=NASTY, path=NASTY, about=NASTY, edits=(Edit(span, NASTY),), related=((span, NASTY),))
+    item = Diagnostic(
+        "LB102", NASTY, span, why=NASTY, fix=NASTY, path=NASTY, about=NASTY, edits=(Edit(span, NASTY),), related=((span, NASTY),)
+    )
     text = render([item], style, {span.file: f"a{NASTY}\tb"})
     assert [char for char in text if not char.isprintable() and char != "\n"] == []
     assert style != "text" or "é😀" in text

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from lorabridge.backends.base import Installation, Plan, Site
+from lorabridge.backends.base import Installation, Note, Plan, Site, Stage
 from lorabridge.cli import doctor as doctor_command
 from lorabridge.cli.contract import command
 from lorabridge.cli.doctor import command as doctor
@@ -20,6 +20,7 @@ from lorabridge.contracts.model import Contract, Entry, Section, dumps
 from lorabridge.contracts.store import nearest
 from lorabridge.plan.compile import compile_config
 from lorabridge.plan.drift import drift
+from lorabridge.plan.upgrade import _intent
 from lorabridge.plan.used import used_keys
 
 FULL = """\
@@ -85,6 +86,16 @@ def test_used_keys_of_ai_toolkit(load_text: Callable[..., Loaded]) -> None:
     assert used["process"]["type"] == "diffusion_trainer"
     assert used["config"]["name"] == "cat-toy"
     assert used["train (diffusion_trainer)"] == used["train"]
+
+
+def test_flags_of_every_form(load_text: Callable[..., Loaded]) -> None:
+    stage = Stage("train", ("{python}", "-m", "launch", "--config_file", "x.yaml", "{home}/a_train.py", "--a=1", "--b", "2", "3", "--c"))
+    assert used_keys(Plan("musubi", stages=(stage,))) == {"a_train": {"a": "1", "b": "2", "c": True}}
+
+
+def test_a_field_is_named_only_where_it_is_the_only_one() -> None:
+    notes = (Note("exact", "optimizer.lr", "1", "train:lr"), Note("exact", "a.b", "1", "train:x.rank"), Note("exact", "c.d", "1", "data:rank"))
+    assert _intent(Plan("musubi", notes=notes)) == {"lr": "optimizer.lr"}
 
 
 def test_no_contracts_no_keys() -> None:
@@ -168,8 +179,8 @@ def test_the_same_change_in_many_scripts_is_one_line(tmp_path: Path) -> None:
     }
     (tmp_path / "new.json").write_text(dumps(replace(base, commit="f" * 40, sections=sections)), encoding="utf-8")
     lines = [line for line in run("diff", "musubi", str(tmp_path / "new.json"))[1].splitlines() if "max_train_steps" in line]
-    assert len(lines) == 2  # the shared builder's, and that of the one script that has its own
-    assert any("and " in line and "1600 -> 1" in line for line in lines)
+    assert len(lines) == 1
+    assert "~ max_train_steps: default 1600 -> 1  [flux_2_train_network, " in lines[0]
 
 
 def test_extract_and_show(tmp_path: Path) -> None:
@@ -194,6 +205,7 @@ def test_drift_of_an_installation(tmp_path: Path) -> None:
     same = drift(root, "musubi", base.commit)
     assert same is not None
     assert not same.any
+    assert same.problem == ""
     empty = drift(root, "musubi", "f" * 40)
     assert empty is not None
     assert empty.any

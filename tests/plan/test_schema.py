@@ -132,7 +132,11 @@ def _put(path: str, value: Any) -> dict[str, Any]:
         here = nested[0] if isinstance(nested, list) else nested
     here[parts[-1]] = value
     for key, item in (("path", {"path": "x"}), ("prompt", {"prompt": "x"})):
-        if here is not data and key not in here and ((path.startswith("model.merge[]") and key == "path") or (path.startswith("sample.prompts[]") and key == "prompt")):
+        if (
+            here is not data
+            and key not in here
+            and ((path.startswith("model.merge[]") and key == "path") or (path.startswith("sample.prompts[]") and key == "prompt"))
+        ):
             here |= item
     return dict(data)
 

@@ -14,13 +14,16 @@ from lorabridge.plan.show import flow, shown_lines
 from tests.config.whole import whole, write
 from tests.support import SMALL, LoadText
 
-RICH = SMALL + """\
+RICH = (
+    SMALL
+    + """\
 save: {every: 0, keep_last: 3}
 optimizer: {type: prodigy, lr: 1.0, betas: [0.9, 0.99], args: {d_coef: 2, nested: {a: [1, "no", null, .inf]}}}
 sample: {prompts: ["a: b # c", "- dash", "'quoted' \\"twice\\"", " lead", "no", "1e-4", "", "é😀", "line\\nbreak", "\\e[31m"]}
 backends: {musubi: {network_args: ["conv_dim=4", "x=[1, 2]"]}}
 datasets: [{images: "C:\\\\data\\\\x"}, {videos: y, video: {frames: [1, 25]}, resolution: [[640, 480], 512]}]
 """
+)
 
 
 def _text(loaded: Loaded, *, resolved: bool) -> str:
@@ -76,8 +79,14 @@ def test_any_text_survives(value: str) -> None:
 
 
 PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text(st.characters(exclude_categories=("Cs",)), max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters(exclude_categories=("Cs",)), max_size=5), inner, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False)
+    | st.text(st.characters(exclude_categories=("Cs",)), max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters(exclude_categories=("Cs",)), max_size=5), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lorabridge.backends.ai_toolkit.lift_state import Lifting
@@ -138,7 +139,37 @@ def _entries(state: Lifting) -> list[dict[str, Any]]:
     prompts = state.pop("sample.prompts") or []
     given = state.pop("sample.samples")
     entries = given if given is not None else [{"prompt": text} for text in prompts]
-    return [dict(entry) for entry in entries if isinstance(entry, dict) and entry.get("prompt")]
+    return [_flags(entry) for entry in entries if isinstance(entry, dict) and entry.get("prompt")]
+
+
+_FLAGS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "n": ("neg", str),
+    "w": ("width", int),
+    "h": ("height", int),
+    **dict.fromkeys(("d", "seed"), ("seed", int)),
+    **dict.fromkeys(("l", "cfg"), ("guidance_scale", float)),
+    **dict.fromkeys(("s", "steps"), ("sample_steps", int)),
+    **dict.fromkeys(("m", "network_multiplier"), ("network_multiplier", float)),
+    **dict.fromkeys(("frames", "num_frames"), ("num_frames", int)),
+    "ctrl_img": ("ctrl_img", str),
+}
+"""Flags in the text of a prompt (toolkit/config_modules.py:1396). One that is not here leaves the prompt as it is."""
+
+
+def _flags(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """`a cat --w 512` as the trainer takes it apart: flags in the text win over the entry's keys."""
+    text, *flags = str(entry["prompt"]).split("--")
+    found: dict[str, Any] = {}
+    for flag in flags:
+        name, _, content = flag.strip().partition(" ")
+        if name not in _FLAGS:
+            return dict(entry)
+        key, kind = _FLAGS[name]
+        try:
+            found[key] = kind(content.strip())
+        except ValueError:
+            return dict(entry)
+    return {**entry, "prompt": text.strip(), **found}
 
 
 def _unpaired(entries: list[dict[str, Any]], trigger: str) -> tuple[list[dict[str, Any]], bool]:

@@ -8,6 +8,7 @@ from lorabridge.backends.ai_toolkit.archs import ARCHS, NAME, Arch, find_native
 from lorabridge.backends.ai_toolkit.lift_state import Lifting
 from lorabridge.backends.ai_toolkit.model import QTYPES
 from lorabridge.backends.ai_toolkit.network import TEXT_ENCODER
+from lorabridge.diagnostics import Diagnostic
 from lorabridge.families.check import needs_of
 from lorabridge.families.table import FAMILIES
 
@@ -123,12 +124,25 @@ def lift_network(state: Lifting, arch: Arch | None, present: bool) -> None:
     if not present:
         state.problem("LB302", "the job has no `network`: it trains the whole model", "a LoRA is what the language says", "")
     rank = state.get("adapter.rank", 4)
+    written = next((key for key in ("linear_alpha", "alpha") if f"network.{key}" in state.rest), "")
     alpha = state.pop("network.linear_alpha", state.pop("network.alpha", 1.0))
     state.drop("network.alpha")
     if arch is not None and arch.alpha:
         state.say("adapter.alpha", float(alpha), "network.linear_alpha")
     else:
         state.say("adapter.alpha", float(rank), "network.linear_alpha")
+        if written and alpha != rank:
+            state.diagnostics.append(
+                Diagnostic(
+                    "LB312",
+                    f"`{written}: {alpha}` has no effect: the job trains with alpha = rank = {rank}",
+                    None,
+                    "warning",
+                    "the trainer forces alpha to the rank for this architecture",
+                    f"nothing changes if you remove it; for the strength of alpha {alpha}, scale the LoRA by {alpha / rank:g} where it is used" if rank else "",
+                    f"config.process[0].network.{written}",
+                )
+            )
     conv, conv_alpha = state.pop("network.conv"), state.pop("network.conv_alpha")
     if conv and arch is not None and arch.alpha:
         state.say("adapter.conv_rank", conv, "network.conv")

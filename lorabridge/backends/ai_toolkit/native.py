@@ -119,7 +119,7 @@ def _wrong(low: Lowering, path: str, key: str, value: Any, fact: Mapping[str, An
         )
         return True
     choices = fact.get("choices")
-    if choices and value not in choices:
+    if choices and any(item not in choices for item in (value if isinstance(value, list) else [value])):
         near = difflib.get_close_matches(str(value), [str(item) for item in choices], 1, 0.5)
         known = ", ".join(f"`{item}`" for item in choices)
         low.problem(

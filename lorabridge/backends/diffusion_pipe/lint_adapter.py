@@ -46,7 +46,7 @@ def _keys(job: Job, table: dict[str, Any]) -> dict[str, Any]:
             job.report("LB315", here, "`alpha` cannot be set", f"NotImplementedError {_AT_ONCE}: the trainer forces alpha = rank", fix, on="key")
         elif key not in known:
             stranger(job.found, job.main, here, known, "[adapter]")
-        elif key in ("rank", "exclude_modules", "fuse_adapters"):
+        elif key in ("rank", "exclude_modules", "fuse_adapters") or _FOR.get(key, table.get("type")) != table.get("type"):
             continue
         elif check_value(job.found, job.main, here, value, known[key], _when(key)):
             good[key] = value
@@ -112,7 +112,7 @@ def _loading(job: Job, table: dict[str, Any], kind: Any) -> None:
         why = f"its keys are not found again: RuntimeError {_LATE}"
         job.report("LB319", here, "a lokr cannot be loaded again", why, "remove it, or train a lora", related=[("adapter", "type")])
     fused, where = table.get("fuse_adapters"), ("adapter", "fuse_adapters")
-    if fused is None:
+    if not fused:
         return
     if job.arch is not None and job.arch.merges != "fuse_adapters":
         fix = f"write `{job.arch.merges}` in [model]" if job.arch.merges else "remove it"
@@ -127,6 +127,7 @@ def _excluded(job: Job, table: dict[str, Any]) -> None:
         return
     if job.type == "sdxl":
         job.report("LB312", here, "`exclude_modules` is not read for sdxl", "the adapter is put everywhere", "remove it", "warning", "key")
+        return
     if not check_value(job.found, job.main, here, value, contract()["adapter"]["exclude_modules"]):
         return
     if isinstance(value, str):

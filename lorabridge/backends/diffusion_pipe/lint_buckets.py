@@ -86,14 +86,14 @@ class _Rules:
         table = self.table
         for key in ("min_ar", "max_ar"):
             value = table.get(key)
-            if numeric(value) and value <= 0:
-                self.tell("LB315", key, f"`{key} = {value}` must be above 0", f"ValueError {_BEFORE}, or no ratio at all", "write a ratio, width / height")
+            if isinstance(value, int | float) and value <= 0:
+                self.tell("LB315", key, f"`{key} = {spell(value)}` must be above 0", f"ValueError {_BEFORE}, or no ratio at all", "write a ratio, width / height")
         low, high = self.holds(table, "min_ar"), self.holds(table, "max_ar")
         if numeric(low) and numeric(high) and low > high and {"min_ar", "max_ar"} & table.keys():
             self.tell("LB317", "min_ar" if "min_ar" in table else "max_ar", f"`min_ar` {low} is above `max_ar` {high}", "they are taken as the ends of one range", "swap them", "warning")
         count = table.get("num_ar_buckets")
-        if type(count) is int and count == 0:
-            self.tell("LB316", "num_ar_buckets", "`num_ar_buckets = 0`", f"no picture finds a ratio (ValueError): {HANG}", "write 1 or more")
+        if isinstance(count, int) and count == 0:
+            self.tell("LB316", "num_ar_buckets", f"`num_ar_buckets = {spell(count)}`", f"no picture finds a ratio (ValueError): {HANG}", "write 1 or more")
         elif type(count) is int and count < 0:
             self.tell("LB315", "num_ar_buckets", f"`num_ar_buckets = {count}`", f"ValueError {_BEFORE}", "write 1 or more")
         elif count == 1 and type(count) is int and low != high:

@@ -9,7 +9,7 @@ from typing import Any
 
 from lorabridge.backends.diffusion_pipe.contract import contract
 from lorabridge.backends.diffusion_pipe.lint_buckets import check_buckets
-from lorabridge.backends.diffusion_pipe.lint_job import Job, numeric, report, spell, stranger, unexpanded
+from lorabridge.backends.diffusion_pipe.lint_job import Job, report, spell, stranger, unexpanded
 from lorabridge.backends.diffusion_pipe.lint_tables import DIRECTORY_ONLY, TOP_ONLY
 from lorabridge.backends.diffusion_pipe.lint_values import HANG, check_value
 from lorabridge.backends.native import NativeFile
@@ -102,7 +102,8 @@ def _repeats(job: Job, file: NativeFile, here: KeyPath, table: dict[str, Any]) -
 
 def _subsample(job: Job, file: NativeFile) -> None:
     value, path = file.data.get("subsample_ratio"), ("subsample_ratio",)
-    if value is None or not check_value(job.found, file, path, value, {"type": "float"}, "TypeError after the models are loaded"):
+    good = check_value(job.found, file, path, value, {"type": "float"}, "TypeError after the models are loaded") if value is not None else False
+    if not good or not value:
         return
     if value < 0:
         report(job.found, file, "LB317", path, f"`subsample_ratio = {value}` cuts from the end", "it is used as a slice", "write a fraction, or 0", "error")
@@ -169,13 +170,3 @@ def _quits(job: Job, file: NativeFile, top: dict[str, Any], tables: list[dict[st
             says = "cosmos takes only `size_buckets` of its list, at the top and in each directory"
             report(job.found, file, "LB323", path, says, why, "see examples/cosmos_dataset.toml of the trainer", severity, on="key")  # type: ignore[arg-type]
             break
-
-
-def effective(top: dict[str, Any], table: dict[str, Any], key: str, default: Any = None) -> Any:
-    """What holds for one directory."""
-    return table.get(key, top.get(key, default))
-
-
-def is_positive(value: Any) -> bool:
-    """A number above 0."""
-    return numeric(value) and value > 0

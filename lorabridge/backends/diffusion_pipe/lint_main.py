@@ -50,11 +50,19 @@ def _keys(job: Job) -> dict[str, Any]:
         elif key in _SECTIONS and not isinstance(value, dict):
             why = "it is a TypeError or KeyError"
             job.report("LB313", key, f"`{key}` must be one section", why, f"write `[{key}]`, once, and the keys below it")
-        elif key not in _OWN_RULES and check_value(job.found, job.main, (key,), value, known[key], _WHEN.get(key, _late(key))):
+        elif key not in _OWN_RULES and not _pointless(job, key, value) and check_value(job.found, job.main, (key,), value, known[key], _WHEN.get(key, _late(key))):
             good[key] = value
     for key in ("output_dir", "dataset"):
         unexpanded(job.found, job.main, (key,), job.data.get(key))
     return good
+
+
+def _pointless(job: Job, key: str, value: Any) -> bool:
+    """Whether nothing computes with the value: its kind does not matter then."""
+    if key in ("huber_delta", "smooth_l1_beta"):
+        return job.arch is not None and not job.arch.huber
+    evaluation = key in BATCHES or key == "eval_gradient_accumulation_steps"
+    return evaluation and key.startswith("eval_") and not job.data.get("eval_datasets") and not isinstance(value, list)
 
 
 def _late(key: str) -> str:
@@ -294,7 +302,7 @@ def _copies(job: Job) -> None:
     """The files are copied into the run's folder by their names alone."""
     if job.main is None:
         return
-    seen = {base(job.main.name): "the main file"}
+    seen = {base(job.main.name): ("the main file", "")}
     named: list[tuple[KeyPath, Any]] = [(("dataset",), job.data.get("dataset"))]
     evals = job.data.get("eval_datasets")
     for index, entry in enumerate(evals if isinstance(evals, list) else []):
@@ -302,7 +310,7 @@ def _copies(job: Job) -> None:
     for path, value in named:
         if not isinstance(value, str) or not value:
             continue
-        if base(value) in seen:
-            says = f"`{base(value)}` has the name of {seen[base(value)]}"
+        if base(value) in seen and seen[base(value)][1] != value:
+            says = f"`{base(value)}` has the name of {seen[base(value)][0]}"
             job.report("LB317", path, says, "the copies in the run's folder overwrite each other", "give each file its own name", "warning")
-        seen.setdefault(base(value), f"`{path[0]}`")
+        seen.setdefault(base(value), (f"`{path[0]}`", value))

@@ -109,6 +109,8 @@ def _unread(job: Job, key: str, value: Any) -> None:
 
 
 def _merges(job: Job, value: Any) -> None:
+    if not value:
+        return
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         for index, item in enumerate(value):
             unexpanded(job.found, job.main, ("model", "merge_adapters", index), item)  # type: ignore[arg-type]

@@ -28,6 +28,12 @@ _ROUND = frozenset({
 })  # fmt: skip
 """Counts that the trainer only compares and divides: `2.0` does there what `2` does."""
 
+_ASKED = frozenset({
+    "blocks_to_swap", "save_every_n_examples", "eval_every_n_steps", "eval_every_n_epochs", "eval_every_n_examples", "map_num_proc", "shift",
+    "subsample_ratio", "init_from_existing", "transformer_path", "llm_path", "activation_checkpointing",
+})  # fmt: skip
+"""Keys that the trainer only asks whether they hold something: an empty value of any kind is `off`."""
+
 
 def fits(kind: str, value: Any) -> bool:
     """Whether a value is of a kind of the contract."""
@@ -53,6 +59,10 @@ def _item(kind: str, item: Any) -> bool:
 def check_value(found: Findings, file: NativeFile, path: KeyPath, value: Any, facts: Mapping[str, Any], why: str = LATE) -> bool:
     """Report a value of the wrong kind or choice. True when rules that compute with it may go on."""
     key = str(path[-1])
+    if key in _ASKED and not value and not any(key_kind in ("str", "bool") for key_kind in str(facts.get("type", "")).split("|")):
+        if not isinstance(value, int | float):
+            report(found, file, "LB313", path, f"`{key} = {spell(value)}` counts as off", "the value is empty", "remove it", "warning")
+        return True
     if "choices" in facts:
         return _choice(found, file, path, value, list(facts["choices"]), why)
     kinds = str(facts.get("type", "")).split("|")

@@ -25,6 +25,8 @@ _DEFAULT_FLAGS = {
 }
 _ONLY = re.compile(r"\(\?!\.\*\(\?:(.+)\)\)\.\*")
 _NAME = re.compile(r"(?:\\.|[^|\\])+")
+_LOCAL = re.compile(r"(?![/~.\\]|[A-Za-z]:).+/.+\.(?:safetensors|pth?|ckpt|bin)")
+"""A relative file: the trainer takes no such name from the hub, the language would."""
 _NEVER = re.compile(r"\.\*\(\?:(.+)\)\.\*")
 
 
@@ -111,6 +113,8 @@ def _model(work: Lifting, arch: Arch, variant: str) -> None:
         for name, option in options.items():
             if option in command["options"]:
                 work.say(f"model.paths.{name}", command["options"][option])
+    paths = work.data["model"].setdefault("paths", {})
+    paths |= {name: f"./{value}" for name, value in paths.items() if isinstance(value, str) and _LOCAL.fullmatch(value)}
     for key, path in (("dit_dtype", "model.dtype"), ("vae_dtype", "model.vae_dtype")):
         work.say(path, _DTYPES.get(str(work.take(key))), f"train:{key}")
     scaled, base = work.take("fp8_scaled"), work.take("fp8_base")

@@ -41,6 +41,30 @@ _BROKEN = {
     "reduce_lr_on_plateau": "the trainer calls it with arguments that it does not take",
     "cosine_warmup_with_min_lr": "the trainer calls it with arguments that it does not take",
 }
+_SCHEDULER_TAKES: dict[str, tuple[str, ...]] = {
+    "constant": ("last_epoch",),
+    "constant_with_warmup": ("last_epoch",),
+    "linear": ("last_epoch",),
+    "cosine": ("num_cycles", "last_epoch"),
+    "cosine_with_restarts": ("last_epoch",),
+    "polynomial": ("lr_end", "last_epoch"),
+    "inverse_sqrt": ("last_epoch",),
+    "cosine_with_min_lr": ("min_lr", "last_epoch"),
+    "warmup_stable_decay": ("warmup_type", "decay_type", "last_epoch"),
+    "piecewise_constant": ("step_rules", "last_epoch"),
+    "rex": ("rex_alpha", "rex_beta", "last_epoch"),
+}
+"""What `lr_scheduler_args` may add: the trainer itself gives the other arguments, and nothing can be given twice."""
+_OWN_KEY = {"num_cycles": "lr_scheduler_num_cycles", "power": "lr_scheduler_power", "timescale": "lr_scheduler_timescale", "min_lr_rate": "lr_scheduler_min_lr_ratio", "min_lr_ratio": "lr_scheduler_min_lr_ratio", "num_warmup_steps": "lr_warmup_steps"}
+_CLASSES: dict[str, tuple[str, ...]] = {
+    "ConstantLR": (), "LinearLR": (), "PolynomialLR": (), "StepLR": ("step_size",), "MultiStepLR": ("milestones",), "ExponentialLR": ("gamma",), "CosineAnnealingLR": ("T_max",),
+    "CosineAnnealingWarmRestarts": ("T_0",), "CyclicLR": ("base_lr", "max_lr"), "OneCycleLR": ("max_lr",),
+}  # fmt: skip
+"""Classes of torch.optim.lr_scheduler and the arguments that they need."""
+_UNFIT_CLASSES = {
+    "LambdaLR": "it needs a function", "MultiplicativeLR": "it needs a function", "ReduceLROnPlateau": "it needs the loss at each step, which the trainer does not give",
+    "SequentialLR": "it needs other schedulers", "ChainedScheduler": "it needs other schedulers", "LRScheduler": "it is the base of the others",
+}  # fmt: skip
 _NETWORK = ("conv_dim", "conv_alpha", "rank_dropout", "module_dropout", "verbose", "loraplus_lr_ratio", "exclude_patterns", "include_patterns")
 _STOPS = f"{AFTER_DIT}"
 
@@ -102,11 +126,13 @@ def _optimizer(setup: Setup, args: dict[str, Any]) -> None:
     full = name.lower() if "." in name or name.lower() in _TAKES else f"torch.optim.{name.lower()}"
     taken = _TAKES.get(full)
     for key in args:
-        if key == "lr" or key == "params":
+        if key in ("lr", "params"):
             setup.say("LB315", "optimizer_args", f"`{key}` is given to the optimizer twice", f"{_STOPS} (TypeError)", "write `learning_rate`")
         elif taken is not None and key not in taken:
             near = nearest(key, taken)
             setup.say("LB315", "optimizer_args", f"{name} takes no argument `{key}`", f"{_STOPS} (TypeError)", f"did you mean `{near}`?" if near else f"it takes {', '.join(taken)}")
+    if args.get("nesterov") is True and not args.get("momentum"):
+        setup.say("LB319", "optimizer_args", "`nesterov` needs a `momentum`", f"{_STOPS} (ValueError)", 'write "momentum=0.9" too')
     _optimizer_values(setup, args)
     if name.lower() == "adafactor":
         _adafactor(setup, args)
@@ -114,29 +140,38 @@ def _optimizer(setup: Setup, args: dict[str, Any]) -> None:
 
 def _known_optimizer(setup: Setup, name: str) -> bool:
     """Whether the optimizer can be found; if not, it is reported."""
-    if name.lower() in ("adamw", "adamw8bit", "adafactor"):
+    if name.lower() in ("adamw", "adamw8bit", "adafactor") or name in TORCH:
         return True
     if "." not in name:
-        if name in TORCH:
-            return True
         if name in _UNFIT:
             setup.say("LB315", "optimizer_type", f"{name} cannot train this: {_UNFIT[name]}", "the trainer stops at the first step", 'write "adamw8bit"')
-            return False
-        exact = next((item for item in TORCH if item.lower() == name.lower()), "")
-        bnb = next((item for item in _BNB if item.lower() == name.lower()), "")
-        other = {"prodigy": "prodigyopt.Prodigy", "lion": "lion_pytorch.Lion", "came": "came_pytorch.CAME", "adamwschedulefree": "schedulefree.AdamWScheduleFree"}.get(name.lower(), "")
-        near = exact or (f"bitsandbytes.optim.{bnb}" if bnb else "") or other or nearest(name, ("adamw", "adamw8bit", "adafactor"))
-        why = f"{_STOPS}: apart from AdamW, AdamW8bit and AdaFactor, names without a dot are classes of torch.optim, in exact letters"
-        setup.say("LB314", "optimizer_type", f"there is no optimizer `{name}`", why, f'write "{near}"' if near else 'write "adamw8bit", or the path of a class')
+        else:
+            _no_optimizer(setup, name)
         return False
+    return _class_path(setup, name)
+
+
+def _no_optimizer(setup: Setup, name: str) -> None:
+    exact = next((item for item in TORCH if item.lower() == name.lower()), "")
+    bnb = next((item for item in _BNB if item.lower() == name.lower()), "")
+    other = {"prodigy": "prodigyopt.Prodigy", "lion": "lion_pytorch.Lion", "came": "came_pytorch.CAME", "adamwschedulefree": "schedulefree.AdamWScheduleFree"}.get(name.lower(), "")
+    near = exact or (f"bitsandbytes.optim.{bnb}" if bnb else "") or other or nearest(name, ("adamw", "adamw8bit", "adafactor"))
+    why = f"{_STOPS}: apart from AdamW, AdamW8bit and AdaFactor, names without a dot are classes of torch.optim, in exact letters"
+    setup.say("LB314", "optimizer_type", f"there is no optimizer `{name}`", why, f'write "{near}"' if near else 'write "adamw8bit", or the path of a class')
+
+
+def _class_path(setup: Setup, name: str) -> bool:
     module, _, cls = name.rpartition(".")
     known = {"torch.optim": TORCH, "bitsandbytes.optim": _BNB}.get(module)
     if known is not None and cls not in known:
         setup.say("LB314", "optimizer_type", f"{module} has no `{cls}`", f"{_STOPS} (AttributeError)", f'write "{module}.{nearest(cls, known) or known[0]}"')
         return False
-    if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", name):
+    if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", name) or name in ("torch.optim", "bitsandbytes.optim"):
         setup.say("LB314", "optimizer_type", f"`{name}` is no path of a class", f"{_STOPS} (it is imported)", 'write for example "bitsandbytes.optim.AdamW8bit"')
         return False
+    package = name.partition(".")[0]
+    if package not in ("torch", "bitsandbytes", "transformers"):
+        setup.say("LB315", "optimizer_type", f"`{name}` needs the package {package}", f"it is not among the trainer's requirements; where it is missing, {_STOPS}", "install it in the trainer's environment", severity="warning")
     return True
 
 
@@ -172,13 +207,36 @@ def _scheduler(setup: Setup, args: dict[str, Any], optimizer: dict[str, Any]) ->
     if kind is not None and kind.known and isinstance(kind.value, str) and kind.value:
         if written and name != "constant":
             setup.say("LB312", "lr_scheduler", "`lr_scheduler_type` overrides `lr_scheduler`", "the class is used, and gets only lr_scheduler_args", "keep one of the two", severity="warning", also="lr_scheduler_type")
-        if "." not in kind.value and not re.fullmatch(r"[A-Z]\w+(LR|Restarts|Scheduler|Plateau)", kind.value):
-            setup.say("LB314", "lr_scheduler_type", f"torch.optim.lr_scheduler has no `{kind.value}`", f"{_STOPS}; plain names such as `cosine` go into `lr_scheduler`", "move it to `lr_scheduler`, or write a class")
+        _scheduler_class(setup, kind.value, args)
         return
     if not relative:
         if written:
             _scheduler_name(setup, str(name), args)
+        _scheduler_args(setup, str(name), args)
         _warmup(setup, name)
+
+
+def _scheduler_class(setup: Setup, value: str, args: dict[str, Any]) -> None:
+    module, _, name = value.rpartition(".")
+    if module not in ("", "torch.optim.lr_scheduler"):
+        return
+    if name in _UNFIT_CLASSES:
+        setup.say("LB315", "lr_scheduler_type", f"{name} cannot be used: {_UNFIT_CLASSES[name]}", "the trainer stops after the model is loaded, or at the first step", "write another class, or use `lr_scheduler`")
+    elif name not in _CLASSES:
+        near = nearest(name, _CLASSES)
+        setup.say("LB314", "lr_scheduler_type", f"torch.optim.lr_scheduler has no `{name}`", f"{_STOPS}; plain names such as `cosine` go into `lr_scheduler`", f"did you mean `{near}`?" if near else "move it to `lr_scheduler`, or write a class")
+    elif missing := [key for key in _CLASSES[name] if key not in args]:
+        setup.say("LB318", "lr_scheduler_type", f"{name} needs {', '.join(missing)}", f"{_STOPS} (TypeError)", f'write `lr_scheduler_args = ["{missing[0]}=…"]`')
+    elif name == "OneCycleLR" and "total_steps" not in args and not {"epochs", "steps_per_epoch"} <= args.keys():
+        setup.say("LB318", "lr_scheduler_type", "OneCycleLR needs total_steps", f"{_STOPS} (ValueError)", 'write `lr_scheduler_args = ["max_lr=1e-4", "total_steps=1600"]`')
+
+
+def _scheduler_args(setup: Setup, name: str, args: dict[str, Any]) -> None:
+    known = _SCHEDULER_TAKES.get(name.lower() if name.lower() == "rex" else name, ())
+    for key in args if known else ():
+        if key not in known:
+            fix = f"write `{_OWN_KEY[key]}`" if key in _OWN_KEY else f"it takes {', '.join(known)}"
+            setup.say("LB315", "lr_scheduler_args", f"the scheduler `{name}` takes no `{key}` here", f"{_STOPS} (TypeError)", fix)
 
 
 def _scheduler_name(setup: Setup, name: str, args: dict[str, Any]) -> None:
@@ -198,6 +256,12 @@ def _scheduler_name(setup: Setup, name: str, args: dict[str, Any]) -> None:
         setup.say("LB314", "lr_scheduler", f"there is no scheduler `{name}`", f"{_STOPS} (ValueError)", f"did you mean `{near}`?" if near else f"write one of {', '.join(SCHEDULERS)}")
     elif name == "cosine_with_min_lr" and "lr_scheduler_min_lr_ratio" not in setup.settings and not {"min_lr", "min_lr_rate"} & args.keys():
         setup.say("LB318", "lr_scheduler", "`cosine_with_min_lr` needs `lr_scheduler_min_lr_ratio`", f"{_STOPS} (ValueError)", "write `lr_scheduler_min_lr_ratio = 0.1`")
+
+
+    if name == "cosine_with_min_lr" and "min_lr" in args and "lr_scheduler_min_lr_ratio" in setup.settings:
+        setup.say("LB319", "lr_scheduler_args", "`min_lr` and `lr_scheduler_min_lr_ratio` exclude each other", f"{_STOPS} (ValueError)", "keep one of the two", also="lr_scheduler_min_lr_ratio")
+    if name.lower() == "rex" and (setup.number("lr_scheduler_min_lr_ratio") or 0) > 1:
+        setup.say("LB315", "lr_scheduler_min_lr_ratio", "the lowest learning rate is above the highest", f"{_STOPS} (ValueError)", "write a share below 1")
 
 
 def _warmup(setup: Setup, name: Any) -> None:

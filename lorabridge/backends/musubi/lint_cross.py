@@ -78,7 +78,7 @@ def _length(setup: Setup) -> None:
     if "max_train_epochs" in setup.settings or warmup is None or steps is None or not warmup.known:
         return
     if isinstance(warmup.value, int) and not isinstance(warmup.value, bool) and steps > 0 and warmup.value >= steps:
-        setup.say("LB319", "lr_warmup_steps", f"the warmup of {warmup.value} steps is as long as the training of {steps:g}", "the learning rate never reaches its value", "write fewer warmup steps", severity="warning", also="max_train_steps")
+        setup.say("LB319", "lr_warmup_steps", f"the warmup of {warmup.value} steps is as long as the training of {steps:g}", "the learning rate never reaches its value", "write fewer warmup steps", severity="error" if setup.text("lr_scheduler").lower() == "rex" and warmup.value > steps else "warning", also="max_train_steps")
 
 
 def _precision(setup: Setup) -> None:
@@ -164,12 +164,14 @@ def _saving(setup: Setup) -> None:
     name = setup.text("output_name")
     if re.search(r"[/\\]" if "\\" in name and ":" in name else "/", name):
         setup.say("LB315", "output_name", "`output_name` is a name, not a path", f"{FIRST_SAVE}: the folder in it does not exist", "put the folder into `output_dir`")
+    elif len(name.encode()) > 230:
+        setup.say("LB315", "output_name", "`output_name` is longer than file names can be", FIRST_SAVE, "write a shorter name")
     elif name.endswith(".safetensors"):
         setup.say("LB317", "output_name", "`output_name` needs no suffix", "files will be called `….safetensors.safetensors`", "write the name without suffix", severity="warning")
     if setup.has("output_dir") and setup.text("output_dir").lower().endswith(".safetensors"):
         setup.say("LB315", "output_dir", "`output_dir` is a folder, not a file", f"a folder of this name is made; where a file has it, {FIRST_SAVE}", "write the folder; the name goes into `output_name`", severity="warning")
     reso = setup.settings.get("metadata_reso")
-    if reso is not None and isinstance(reso.value, str) and reso.value and not re.fullmatch(r"\s*\d+\s*(,\s*\d+\s*)?", reso.value):
+    if reso is not None and isinstance(reso.value, str) and reso.value and not re.fullmatch(r"\s*\d+\s*(,\s*\d+\s*(,.*)?)?", reso.value):
         setup.say("LB315", "metadata_reso", f"`{reso.value}` is no resolution", FIRST_SAVE, 'write "1024" or "1024,768"')
     if setup.complete and not any(key in setup.settings for key in ("save_every_n_steps", "save_every_n_epochs")):
         setup.say("LB318", "save_every_n_epochs", "nothing is saved before the end", "a crash loses everything", "write `save_every_n_epochs = 1`", severity="hint")
@@ -245,7 +247,7 @@ def _model(setup: Setup) -> None:
 
 
 def _network(setup: Setup, value: str) -> None:
-    from lorabridge.backends.musubi.lint_model import by_network, family_in
+    from lorabridge.backends.musubi.lint_model import by_network, family_of_path
     from lorabridge.backends.native.findings import nearest
 
     package, _, name = value.rpartition(".")
@@ -267,11 +269,11 @@ def _network(setup: Setup, value: str) -> None:
         if arch is not None and not arch.generic:
             setup.say("LB319", "network_module", f"`{value}` does not know this model", f"{AFTER_DIT}: the model cannot be recognised", f'write "{arch.network}"')
         return
-    wanted = setup.script if setup.launch is not None else family_in(re.split(r"[\\/]", setup.text("dit"))[-1]) or by_name_of_options(setup)
+    wanted = setup.script if setup.launch is not None else family_of_path(setup.text("dit")) or by_name_of_options(setup)
     if wanted and by_network()[name] != wanted:
         right = next((module for module, script in by_network().items() if script == wanted), "")
         by_launch = setup.launch is not None
-        why = f"{AFTER_DIT}: `No LoRA modules found`" if by_launch else f"the name of the DiT speaks of another model; {AFTER_DIT} if it is one"
+        why = f"{AFTER_DIT}: `No LoRA modules found`" if by_launch else f"the path of the DiT speaks of another model; {AFTER_DIT} if it is one"
         setup.say("LB319", "network_module", f"`{value}` is for another model", why, f'write "networks.{right}"', also="dit", severity="error" if by_launch else "warning")
 
 

@@ -60,11 +60,10 @@ def _table(file: NativeFile, path: KeyPath, table: Mapping[str, Any], say: Findi
     shared = path == ("general",)
     kind = "video" if _is_video(table) else "image"
     known = {key: _known("image")[key] for key in SHARED} if shared else _known(kind)
-    for key, value in table.items():
-        here = (*path, key)
-        if key in RENAMED and not shared:
-            say.add("LB310", (file, here), f"`{key}` is now called `{RENAMED[key]}`", "the trainer renames it, with a warning", f"write `{RENAMED[key]}`", severity="warning", on="key")
-            key = RENAMED[key]
+    for written, value in table.items():
+        here, key = (*path, written), written if shared else RENAMED.get(written, written)
+        if key != written:
+            say.add("LB310", (file, here), f"`{written}` is now called `{key}`", "the trainer renames it, with a warning", f"write `{key}`", severity="warning", on="key")
         if key not in known:
             _stranger(file, here, str(key), known, kind, shared, say)
             continue
@@ -135,6 +134,8 @@ def _value(file: NativeFile, path: KeyPath, key: str, value: Any, say: Findings)
         say.add("LB315", (file, path), f"`{key}` must be 1 or more", "the latent caching script stops, or finds no clip", "write 1 or more")
     elif key == "source_fps" and value <= 0:
         say.add("LB315", (file, path), "`source_fps` must be above 0", "the latent caching script divides by it", "write for example 30.0, or leave it out")
+    elif key == "cache_directory" and not value:
+        say.add("LB317", (file, path), "`cache_directory` is empty", "caches are written to the folder that the command runs in", "write a path, or leave the key out")
     elif key.endswith(("_directory", "_jsonl_file")) and not value:
         say.add("LB315", (file, path), f"`{key}` is empty", "the trainer looks in no folder and finds nothing", "write a path, or leave the key out")
 

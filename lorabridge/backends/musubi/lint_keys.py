@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -114,7 +115,7 @@ def _switch(setup: Setup, key: str, value: Any) -> bool:
 
 def _idle(setup: Setup, key: str) -> bool:
     """Whether nothing reads the key beside these others."""
-    if key in WHOLE and any(setup.get(other) is True for other in WHOLE[: WHOLE.index(key)]):
+    if key in WHOLE and key != "sage_attn" and any(setup.get(other) is True for other in WHOLE[: WHOLE.index(key)]):
         return True
     return key not in ALWAYS and key in NEEDS and not NEEDS[key].test(setup)
 
@@ -174,12 +175,13 @@ def _numeric(setup: Setup, key: str, value: Any, kind: str) -> bool:
 
 
 def _fraction(setup: Setup, key: str, value: float, idle: bool) -> bool:
-    whole = value == int(value) if value == value and abs(value) < 1e18 else False
+    whole = math.isfinite(value) and value == int(value)
     if idle or (whole and key in WHOLE_AS_FLOAT) or (key == "num_timestep_buckets" and value <= 1) or key in ("min_timestep", "max_timestep", "ddp_timeout"):
         setup.say("LB313", key, f"`{key}` wants a whole number", "a number with a point works here", f"write {int(value)}" if whole else "write a whole number", severity="warning")
         return True
     if key in WHOLE_AS_FLOAT:
-        setup.say("LB317", key, f"`{key}` wants a whole number", "`step % n == 0` is then true at other steps than meant, or never", "write a whole number")
+        quiet = key in NEEDS and not NEEDS[key].test(setup)
+        setup.say("LB317", key, f"`{key}` wants a whole number", "`step % n == 0` is then true at other steps than meant, or never", "write a whole number", severity="warning" if quiet else "error")
         return False
     setup.say("LB313", key, f"`{key}` wants a whole number, not `{value}`", f"values from a file are not converted: {_when(key)}", f"write {int(value)}" if whole else "write a whole number")
     return False
@@ -214,7 +216,7 @@ def _choice(setup: Setup, key: str, value: Any, option: Mapping[str, Any]) -> No
     elif key == "timestep_sampling":
         setup.say("LB314", key, f"`{value}` is no timestep_sampling", "the trainer falls through to `sigma` in silence; discrete_flow_shift then has no effect", fix)
     elif key == "weighting_scheme":
-        setup.say("LB314", key, f"`{value}` is no weighting_scheme", "the trainer falls through to no weighting in silence", fix)
+        setup.say("LB314", key, f"`{value}` is no weighting_scheme", "the trainer falls through to no weighting in silence", fix, severity="warning" if value.lower() == "none" else "error")
     elif key == "log_with" and value in ("aim", "comet_ml", "mlflow", "clearml", "dvclive"):
         setup.say("LB314", key, f"`{value}` is no choice of `log_with`", "accelerate knows it, the trainer does not set it up; without the package nothing is logged", fix, severity="warning")
     elif key in _CRASHING_CHOICE:

@@ -153,6 +153,12 @@ def family_in(name: str) -> str:
     return next((script for script, pattern in _FAMILIES if re.search(pattern, name.lower())), "")
 
 
+def family_of_path(path: str) -> str:
+    """The training script that a path speaks of: its last part that names a family."""
+    parts = path.replace("\\", "/").split("/")
+    return next((found for part in reversed(parts) if (found := family_in(part))), "")
+
+
 def arch_of(setup: Setup) -> Arch | None:
     """The architecture of a setup: by script, and by the option that chooses the version."""
     if not setup.script:

@@ -16,6 +16,8 @@ PATHS = (
     "dataset_config", "dit", "vae", "text_encoder", "text_encoder1", "text_encoder2", "text_encoder_qwen", "text_encoder_clip", "t5", "clip", "byt5", "image_encoder", "dit_high_noise",
     "unconditional_dit", "turbo_dit", "network_weights", "base_weights", "resume", "output_dir", "logging_dir", "sample_prompts", "log_tracker_config",
 )  # fmt: skip
+SAMPLING = frozenset(("vae", "text_encoder", "text_encoder1", "text_encoder2", "text_encoder_qwen", "text_encoder_clip", "t5", "clip", "byt5", "image_encoder", "unconditional_dit", "turbo_dit"))
+"""Paths that only the drawing of samples needs."""
 _DATA = ("image_directory", "image_jsonl_file", "video_directory", "video_jsonl_file", "cache_directory", "control_directory")
 _VARIABLE = re.compile(r"^~|\$\w|\$\{|%\w+%")
 _OTHER_PART = (
@@ -62,7 +64,9 @@ def _unexpanded(setup: Setup, key: str, value: str) -> None:
     typed = setup.settings[key].typed
     why = "in quotes, or after `=`, the shell leaves it as it is" if typed else "no shell reads this file"
     result = "a folder of this very name is made" if key in ("output_dir", "logging_dir") else "the file is looked for under that very name, and not found"
-    setup.say("LB321", key, f"`{value}` is not expanded", f"{why}: {result}", "write the whole path")
+    idle = key in SAMPLING and not setup.get("sample_prompts")
+    result = f"{result}; nothing reads it here, without samples" if idle else result
+    setup.say("LB321", key, f"`{value}` is not expanded", f"{why}: {result}", "write the whole path", severity="warning" if idle else "error")
 
 
 def _names(setup: Setup) -> None:
@@ -102,7 +106,7 @@ def _on_disk(setup: Setup, key: str, value: str) -> None:
             setup.say("LB322", key, f"`{value}` is a file", "the trainer stops at the first save", "name a folder")
         return
     sampled = bool(setup.get("sample_prompts"))
-    if key in ("logging_dir",) or (key in PATHS[2:12] and not sampled) or (key == "resume" and setup.on("resume_from_huggingface")):
+    if key in ("logging_dir",) or (key in SAMPLING and not sampled) or (key == "resume" and setup.on("resume_from_huggingface")):
         return
     if not path.exists():
         why = AT_ONCE if key == "dataset_config" else "the trainer stops where it opens the file"

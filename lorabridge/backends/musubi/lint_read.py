@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from lorabridge.backends.musubi.lint_model import FULL, Setting, Setup, by_network, family_in, train_scripts
+from lorabridge.backends.musubi.lint_model import FULL, Setting, Setup, by_network, family_of_path, train_scripts
 from lorabridge.backends.native import Findings, Launch, NativeFile, arguments, launches
 from lorabridge.backends.native.findings import nearest
 
@@ -60,7 +60,7 @@ def _named(files: Sequence[NativeFile], config: Any) -> NativeFile | None:
 def guess(setup: Setup) -> str:
     """The training script by what only it takes: the network module, its own options, the name of the DiT."""
     module = setup.text("network_module").rpartition(".")[2]
-    by_name = family_in(PurePosixPath(setup.text("dit").replace("\\", "/")).name)
+    by_name = family_of_path(setup.text("dit"))
     if module in by_network() and "network_module" in setup.settings:
         own = by_network()[module]
         return by_name if module == "lora" and by_name else own

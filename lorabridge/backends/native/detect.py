@@ -58,8 +58,8 @@ SIGNS = (
         _DP_MAIN,
     ),
     Sign("diffusion-pipe", "dataset", ("toml",), lambda data: 6 * isinstance(data.get("directory"), list) + 3 * _has(data, "resolutions", "ar_buckets", "frame_buckets"), _DP_DATA),
-    Sign("musubi", "dataset", ("toml", "json"), lambda data: 8 * isinstance(data.get("datasets"), list) + 4 * isinstance(data.get("general"), dict)),
     Sign("musubi", "train", ("toml",), lambda data: 2 * _has(_flat(data), "network_module", "dataset_config", "dit", "network_dim"), _MUSUBI),
+    Sign("musubi", "dataset", ("toml", "json"), lambda data: 8 * isinstance(data.get("datasets"), list) + 4 * isinstance(data.get("general"), dict)),
     Sign("ai-toolkit", "job", ("yaml", "json"), lambda data: 8 * ("process" in _dict(data, "config")) + 5 * ("job" in data) + 2 * ("config" in data and "meta" in data)),
 )  # fmt: skip
 """Every file that is known, by what it holds."""

@@ -18,7 +18,8 @@ _ASSIGN = re.compile(r"([A-Za-z_]\w*)=")
 _VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)(?::?-([^}]*))?\}|\$\{[^}]*\}")
 _PERCENT = re.compile(r"%(\w+)%")
 _OPERATORS = "\n;|&<>()"
-_CONTINUE = {".bat": "^", ".cmd": "^", ".ps1": "`"}
+_CONTINUE = {".bat": "^", ".cmd": "^", ".ps1": "`", ".txt": "\\^`"}
+"""The characters that continue a line; a command line kept in a text file may be for any shell."""
 _SETTERS = {"export", "set", "setx", "declare", "local", "readonly", "env"}
 
 
@@ -46,7 +47,7 @@ class _Reader:
         suffix = PurePath(file.name).suffix.lower()
         self.file, self.text = file, file.text
         self.next = _CONTINUE.get(suffix, "\\")
-        self.windows = suffix in _CONTINUE
+        self.windows = suffix in (".bat", ".cmd", ".ps1")
         self.dos = suffix in (".bat", ".cmd")
         self.at = 0
         self.words: list[Word] = []
@@ -75,10 +76,10 @@ class _Reader:
 
     def continued(self) -> bool:
         """Past a line continuation."""
-        match = re.compile(re.escape(self.next) + r"[ \t]*\r?\n").match(self.text, self.at)
+        match = re.compile(rf"[{re.escape(self.next)}][ \t]*\r?\n").match(self.text, self.at)
         if match is None:
             return False
-        if self.next == "\\" and match[0] not in ("\\\n", "\\\r\n"):
+        if match[0][0] == "\\" and match[0] not in ("\\\n", "\\\r\n"):
             following = self.text[match.end() :].lstrip(" \t")
             if following.startswith("--"):
                 self.broken(self.at, "a blank after the backslash ends the command here", "remove the blank: the backslash must be the last character of the line")
@@ -104,7 +105,7 @@ class _Reader:
             char = self.text[self.at]
             if char in " \t\r" or char in _OPERATORS:
                 break
-            if self.text.startswith(self.next + "\n", self.at) or self.text.startswith(self.next + "\r\n", self.at):
+            if char in self.next and self.text[self.at + 1 : self.at + 3].startswith(("\n", "\r\n")):
                 break
             if char in "\"'":
                 self.quoted(part, char)
@@ -175,10 +176,18 @@ class _Reader:
             self.exported |= env if exports else {key: word for key, word in env.items() if key in self.exported}
             return
         if words[0].text.startswith("--") and self.file.commands:
-            line, column = words[0].span.line, words[0].span.column
-            if not any(item.span and item.span.line == line - 1 for item in self.file.diagnostics):
-                self.broken(self.starts[line - 1] + column - 1, f"`{words[0].text}` is not part of the command above", "end the line above with the continuation character, without a comment between")
+            self.stray(words)
+            return
         self.file.commands.append(Command(tuple(words), self.exported | env))
+
+    def stray(self, words: list[Word]) -> None:
+        """Options that begin a command: the line above was to be continued. They are read as if it were."""
+        line, column = words[0].span.line, words[0].span.column
+        if not any(item.span and item.span.line == line - 1 for item in self.file.diagnostics):
+            message = f"`{words[0].text}` is not part of the command above"
+            self.broken(self.starts[line - 1] + column - 1, message, "end the line above with the continuation character, without a comment between")
+        last = self.file.commands[-1]
+        self.file.commands[-1] = Command((*last.words, *words), last.env)
 
     def mark(self, offset: int) -> tuple[int, int]:
         line = bisect.bisect_right(self.starts, offset)
