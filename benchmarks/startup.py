@@ -92,6 +92,7 @@ def _install(venv: Path, folder: Path) -> Path:
 def _table(commands: dict[str, list[str]], rounds: int, folder: Path) -> float:
     """Interleaved, so that a busy second hits all of them; the ratio of the plain check."""
     times: dict[str, list[float]] = {name: [] for name in commands}
+    print("measuring ...", flush=True)
     for _ in range(rounds + 1):
         for name, command in commands.items():
             times[name].append(_milliseconds(command, folder))

@@ -2,7 +2,8 @@
 
     python benchmarks/throughput.py [--count 1000]
 
-The configs differ; one in five has findings. 1 when fewer than 500 a second.
+The configs differ; one in five has findings. 1 when fewer than 500 per second of CPU: what other processes take in the
+meantime is not counted.
 """
 
 from __future__ import annotations
@@ -73,15 +74,16 @@ def main() -> int:
             path.write_text(config(dice, number), "utf-8")
         load(paths[0])
         findings = 0
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), time.process_time()
         for path in paths:
             loaded = load(path, environ={})
             found = check_loaded(loaded)
             findings += len(found)
             render(found, "text", loaded.texts)
-        seconds = time.perf_counter() - start
-    print(f"{count} configs in {seconds:.2f} s: {count / seconds:.0f} configs/s, {findings} findings (target {TARGET}/s)")
-    return int(count / seconds < TARGET)
+        seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+    print(f"{count} configs, {findings} findings, in {seconds:.2f} s of which {cpu:.2f} s of CPU")
+    print(f"{count / seconds:.0f} configs/s, {count / cpu:.0f} per second of CPU (target {TARGET})")
+    return int(count / cpu < TARGET)
 
 
 if __name__ == "__main__":

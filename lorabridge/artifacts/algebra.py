@@ -87,8 +87,7 @@ def ema(paths: Sequence[Path], decay: float) -> Made:
             raise RefusedError(f"`{path.name}` has other tensors than `{paths[0].name}`: not of one run")
         if [item.scale for item in other.items] != [item.scale for item in first.items]:
             raise RefusedError(f"`{path.name}` has other alphas than `{paths[0].name}`")
-        for key in mean:
-            mean[key] = decay * mean[key] + (1 - decay) * found[key]
+        mean = {key: decay * value + (1 - decay) * found[key] for key, value in mean.items()}
     made = _start(first, "ema", f"{len(paths)} files, decay {decay:g}")
     if stated := first.metadata.get("lora_adapter_metadata"):
         made.metadata["lora_adapter_metadata"] = stated

@@ -15,12 +15,12 @@ from lorabridge.artifacts.fuse import fold
 from lorabridge.artifacts.header import Tensor
 from lorabridge.artifacts.key_maps import UNETS
 from lorabridge.artifacts.lora import Data, Item, Lora, RefusedError, bits_of, cast, data_of, load_lora, write_lora
-from lorabridge.artifacts.naming import Target, architecture_of, dotted, renamed
 from lorabridge.artifacts.modules import Module
 from lorabridge.artifacts.modules import _stated as _said
+from lorabridge.artifacts.naming import Target, architecture_of, dotted, renamed
 from lorabridge.artifacts.numbers import encode, scalar
 
-RECORD = "lorabridge_alpha"
+RECORD = "lorabridge_alpha_before"
 """Metadata: what alphas were before they were folded or added, so that the way back is exact."""
 STATED = "lorabridge_adapter_metadata"
 """Metadata: `lora_adapter_metadata` of the source, which is false in other dialects, for the way back."""
@@ -140,23 +140,20 @@ def _alphas(items: list[Item], target: Target, found: Conversion) -> list[Item]:
     record: dict[str, dict[str, Any]] = {}
     done, rough = [], 0
     for item in items:
-        if target == "diffusers" and item.scale != 1.0:
-            alpha, factor = _alpha(item), item.scale
-            item, exact = fold(item, factor)
-            item = replace(item, alpha=None, scale=1.0)
+        if target == "diffusers":
+            folded, exact = fold(item, item.scale)
             rough += not exact
-            if exact:
+            if exact and (item.alpha is not None or item.scale != 1.0):
+                alpha = _alpha(item)
                 record[item.name] = {"alpha": scalar(alpha.bits.tobytes(), alpha.dtype), "dtype": alpha.dtype, "shape": list(alpha.shape)}
-        elif target == "diffusers":
-            if item.alpha is not None:
-                record[item.name] = {"alpha": float(item.rank), "dtype": item.alpha.dtype, "shape": list(item.alpha.shape)}
-            item = replace(item, alpha=None)
+            done.append(replace(folded, alpha=None, scale=1.0))
         elif item.kind in ("lora", "dora"):
             if target == "kohya" and item.alpha is None and item.scale == 1.0:
                 record[item.name] = {"added": True}
             needed = target == "kohya" or item.alpha is not None or item.scale != 1.0
-            item = replace(item, alpha=_alpha(item) if needed else None)
-        done.append(item)
+            done.append(replace(item, alpha=_alpha(item) if needed else None))
+        else:
+            done.append(item)
     if rough:
         found.exact = False
         found.notes.append(f"alpha / rank is no exact factor in {rough:,} modules: their up matrices are fp32 now, rounded once")
@@ -204,7 +201,8 @@ def _name(item: Item, lora: Lora, target: Target, tensors: dict[str, Data]) -> N
     """The item's tensors under the target's keys."""
     start = _prefix(item, lora, target)
     name = start + (item.name.replace(".", "_") if target == "kohya" else item.name)
-    for role, data in item.tensors.items():
+    for role, stored in item.tensors.items():
+        data = stored
         ending = _PAIR[target == "kohya"].get(role, "") if item.kind in ("lora", "dora") else ""
         if role == "magnitude":
             count = data.bits.size
@@ -219,7 +217,7 @@ def _name(item: Item, lora: Lora, target: Target, tensors: dict[str, Data]) -> N
 
 
 def _axes(item: Item) -> int:
-    return item.tensors["down"].bits.ndim - 1
+    return len(item.tensors["down"].shape) - 1
 
 
 def _prefix(item: Item, lora: Lora, target: Target) -> str:

@@ -130,11 +130,14 @@ SAME: dict[str, tuple[str, ...]] = {
 UNETS = frozenset({"sdxl", "sd15", "sd2"})
 """Their denoiser is `unet.` in diffusers."""
 
-ENCODER_NAMES: tuple[str, ...] = tuple(
-    f"{start}encoder.layers.{{}}.{name}"
-    for start in ("text_model.", "")
-    for name in ("mlp.fc1", "mlp.fc2", "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj")
-) + ("text_projection",)
+ENCODER_NAMES: tuple[str, ...] = (
+    "text_projection",
+    *(
+        f"{start}encoder.layers.{{}}.{name}"
+        for start in ("text_model.", "")
+        for name in ("mlp.fc1", "mlp.fc2", "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj")
+    ),
+)
 """CLIP's modules, with and without the word that new transformers leave out."""
 
 _NUMBERS = re.compile(r"(?<=\.)\d+(?=\.)")

@@ -82,7 +82,7 @@ def cut_whole(matrix: NDArray[Any], rank: int) -> tuple[Pair, float, float]:
         u, values, v = np.linalg.svd(matrix, full_matrices=False)
     else:
         rng = np.random.default_rng(0)
-        basis = matrix @ rng.standard_normal((matrix.shape[1], min(rank + 16, min(matrix.shape))), dtype=np.float32).astype(matrix.dtype)
+        basis = matrix @ rng.standard_normal((matrix.shape[1], min(rank + 16, *matrix.shape)), dtype=np.float32).astype(matrix.dtype)
         for _ in range(4):
             basis = matrix @ np.linalg.qr(matrix.T @ np.linalg.qr(basis)[0])[0]
         sides = np.linalg.qr(basis)[0]

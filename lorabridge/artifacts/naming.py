@@ -86,8 +86,8 @@ def _forward(items: Sequence[Item], architecture: str) -> list[Item]:
         elif row is None:
             raise RefusedError(f"`{item.key}`: diffusers has no module for it")
         else:
-            item = swap_halves(item) if row.swap else item
-            found += split(item, [part.replace("{}", number) for part in row.diffusers], row.shares)
+            whole = swap_halves(item) if row.swap else item
+            found += split(whole, [part.replace("{}", number) for part in row.diffusers], row.shares)
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import wraps
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,7 +128,7 @@ def _part(text: str) -> tuple[Path, float]:
         weight = float(number)
     except ValueError:
         raise click.UsageError(f"`{text}`: `{number}` is no weight") from None
-    if not Path(name).exists() or weight != weight or abs(weight) == float("inf"):
+    if not Path(name).exists() or not isfinite(weight):
         raise click.UsageError(f"`{text}`: " + ("the weight is not finite" if Path(name).exists() else f"{name} does not exist"))
     return Path(name), weight
 

@@ -27,6 +27,7 @@ KINDS: dict[Kind, str] = {
 _SHOWN = 3
 _LINKS = ("config_file", "dataset_config", "config", "dataset", "sample_prompts", "deepspeed")
 """Keys by which the files name each other."""
+_SECRETS = ("api_key", "token", "secret", "password")
 _UNREAD = ("LB310", "LB311", "LB312")
 _OTHERS: tuple[Any, ...] = (True, False, 3, 0.375, "other", ["other"])
 
@@ -78,6 +79,8 @@ def _fate(gathered: Gathered, source: Source, key: Key, lift: Any, whole: Mappin
             moved = ()
         if moved and not code:
             return Fate(key, "default", tuple(path for path in moved if not path.startswith("native ")))
+        if not code and _name(key).endswith(_SECRETS) and key.value:
+            why = "a secret is not carried into a file that is shared: set it in the environment"
         kind: Kind = "dead" if code == "LB312" else "unknown" if code in ("LB310", "LB311") else "unused"
         return Fate(key, kind, (), why)
     return _read(key, paths, whole)
@@ -121,7 +124,7 @@ def _others(value: Any) -> Iterator[Any]:
 
 def _flat(lifted: Lifted) -> dict[str, Any]:
     found = dict(_leaves(lifted.data, ""))
-    return found | {f"native {address}": value for address, value in _leaves(dict(lifted.native), "")}
+    return found | {f"native {address}": value for address, value in _leaves(dict(lifted.native), "") if address}
 
 
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
@@ -171,4 +174,4 @@ def come_back(found: Sequence[Fate], again: Gathered) -> list[Fate]:
 
 
 def _name(key: Key) -> str:
-    return str(key.path[-1]).lstrip("-")
+    return str(key.path[-1]).lstrip("-") if key.path else ""

@@ -109,7 +109,8 @@ def followed(files: Sequence[Any]) -> list[Any]:
 def _named(file: Any) -> list[str]:
     """The configs that a file names: options of commands, and the keys that tie a main file to its datasets."""
     if file.kind != "shell":
-        datasets = [entry.get("config") for entry in file.data.get("eval_datasets", []) if isinstance(entry, dict)]
+        entries = file.data.get("eval_datasets")
+        datasets = [entry.get("config") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
         wanted = [file.data.get("dataset"), file.data.get("dataset_config"), *datasets]
         return [name for name in wanted if isinstance(name, str) and name]
     from lorabridge.backends.native import arguments, launches

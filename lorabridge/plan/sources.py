@@ -69,7 +69,10 @@ class Source:
             return _script([[text for at, text in enumerate(words) if (line, at) not in gone] for line, words in enumerate(self.lines)])
         tree = deepcopy(self.native.data)
         for key in reversed(keys):
-            del _holder(tree, key)[key.path[-1]]
+            holder = _holder(tree, key)
+            del holder[key.path[-1]]
+            if holder == {} and len(key.path) == 2:
+                del tree[str(key.path[0])]
         return _dumped(self.native, tree)
 
     def changed(self, key: Key, value: Any) -> str:

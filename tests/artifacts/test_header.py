@@ -8,7 +8,7 @@ import shutil
 import tracemalloc
 
 import pytest
-from .makers import FILES, entry, raw_file
+from .makers import FILES, entry, pair, raw_file, write
 
 from lorabridge.artifacts.header import LONGEST_HEADER, parse_bytes, read_header
 

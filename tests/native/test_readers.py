@@ -109,6 +109,20 @@ def test_script() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "launcher", "script"),
+    [
+        ("python -m accelerate.commands.launch --x y a/t.py --z", "accelerate", "t"),
+        ("python -m musubi_tuner.wan_train_network --z", "python", "wan_train_network"),
+        ("uv run --extra cu128 accelerate launch t.py", "uv", "t"),
+        ("/opt/venv/bin/python3 -u t.py", "python3", "t"),
+    ],
+)
+def test_launchers(text: str, launcher: str, script: str) -> None:
+    (found,) = launches(read_text(text, "x.sh"))
+    assert (found.launcher, found.script) == (launcher, script)
+
+
+@pytest.mark.parametrize(
     ("text", "errors"),
     [
         ("python t.py \\\n --a 1\n", 0),

@@ -145,6 +145,17 @@ def test_an_unknown_key_is_left_out_and_told() -> None:
     assert _fate(made, "network_alpha") == ("carried", ("adapter.alpha",))
 
 
+def test_a_secret_is_not_carried_and_that_is_told() -> None:
+    main = (
+        "output_dir = '/out'\nepochs = 3\n[model]\ntype = 'sdxl'\ncheckpoint_path = '/m/sdxl.safetensors'\ndtype = 'bfloat16'\n"
+        "[adapter]\ntype = 'lora'\nrank = 8\n[optimizer]\ntype = 'adamw'\nlr = 1e-4\n[monitoring]\nwandb_api_key = 'abc'\n"
+    )
+    made = import_texts({"main.toml": main, "dataset.toml": "resolutions = [512]\n[[directory]]\npath = '/pictures'\n"})
+    (fate,) = [fate for fate in made.fates if fate.key.name == "monitoring.wandb_api_key"]
+    assert "secret" in fate.why
+    assert "abc" not in made.text
+
+
 def test_a_relative_file_does_not_become_a_name_on_the_hub() -> None:
     made = import_texts({"train.toml": TRAIN.replace("/m/dit", "path/to/models/dit"), "data.toml": DATA})
     assert made.ok, made.findings

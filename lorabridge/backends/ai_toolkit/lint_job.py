@@ -37,7 +37,14 @@ class Process:
         return self.file, (*self.path, *keys)
 
     def say(
-        self, code: str, keys: tuple[str | int, ...], message: str, why: str = "", fix: str = "", severity: Severity = "error", on: Literal["key", "value"] = "value"
+        self,
+        code: str,
+        keys: tuple[str | int, ...],
+        message: str,
+        why: str = "",
+        fix: str = "",
+        severity: Severity = "error",
+        on: Literal["key", "value"] = "value",
     ) -> None:
         """Add a finding at a place below this process."""
         self.found.add(code, self.at(*keys), message, why, fix, severity=severity, on=on)

@@ -22,7 +22,7 @@ _PLAIN = ("guidance", "embedding", "decorator", "adapter")
 def check_keys(process: Process) -> None:
     """Unknown, misplaced and dead keys of a process and its sections."""
     for key in process.data:
-        if key not in keys_of("process") and key != "slider":
+        if key not in keys_of("process") and key not in ("slider", "device"):
             _stray(process, (key,), keys_of("process"), "")
     for section in SECTIONS:
         if section == "datasets":
@@ -100,11 +100,21 @@ def _network_kwargs(process: Process) -> None:
     for key in kwargs if isinstance(kwargs, dict) else ():
         place = ("network", "network_kwargs", key)
         if key in TAKEN_KWARGS:
-            home = {"alpha": "network.linear_alpha", "lora_dim": "network.linear", "conv_lora_dim": "network.conv"}.get(key, f"network.{key}")
+            home = {"alpha": "network.linear_alpha", "lora_dim": "network.linear", "conv_lora_dim": "network.conv"}.get(
+                key, f"network.{key}"
+            )
             why = "the trainer hands it over itself: TypeError when the network is built, after the model load"
-            process.say("LB315", place, f"`{key}` is given twice to the network", why, f"write it as `{home}`, not in `network_kwargs`", on="key")
+            process.say(
+                "LB315", place, f"`{key}` is given twice to the network", why, f"write it as `{home}`, not in `network_kwargs`", on="key"
+            )
         elif key not in NETWORK_KWARGS:
-            process.found.unknown(process.file, (*process.path, *place), NETWORK_KWARGS, why="the network swallows unknown names in silence", where="`network_kwargs`")
+            process.found.unknown(
+                process.file,
+                (*process.path, *place),
+                NETWORK_KWARGS,
+                why="the network swallows unknown names in silence",
+                where="`network_kwargs`",
+            )
 
 
 def _model_kwargs(process: Process) -> None:
@@ -114,7 +124,9 @@ def _model_kwargs(process: Process) -> None:
         if key not in known:
             near = nearest(str(key), known)
             fix = f"did you mean `{near}`?" if near else "check the name with the model's loader"
-            process.say("LB310", ("model", "model_kwargs", key), f"no loader reads `{key}` from `model_kwargs`", DROPPED, fix, "warning", "key")
+            process.say(
+                "LB310", ("model", "model_kwargs", key), f"no loader reads `{key}` from `model_kwargs`", DROPPED, fix, "warning", "key"
+            )
 
 
 def _dead(process: Process) -> None:
@@ -138,6 +150,14 @@ def _dead_key(process: Process, section: str, key: str, value: Any) -> None:
     if key.endswith("_lr"):
         same = number(value) and number(rate) and float(value) == float(rate)
         why = f"only `train.lr` ({spell(rate)}) is used, for all parts"
-        process.say("LB312", (section, key), f"`{key}` is read and never used", why, "write the rate as `train.lr`", "hint" if same else "error", "key")
+        process.say(
+            "LB312",
+            (section, key),
+            f"`{key}` is read and never used",
+            why,
+            "write the rate as `train.lr`",
+            "hint" if same else "error",
+            "key",
+        )
     else:
         process.say("LB312", (section, key), f"`{key}` is read and never used", "it changes nothing", "remove it", "warning", "key")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lorabridge.backends.ai_toolkit.lint_job import Process, number, spell, truthy
+from lorabridge.diagnostics import Severity
 
 _FILTERS = ("only_if_contains", "ignore_if_contains", "full_if_contains")
 
@@ -24,11 +25,22 @@ def check_network(process: Process) -> None:
 
 
 def _absent(process: Process) -> None:
-    if any(process.data.get(key) is not None for key in ("embedding", "adapter", "decorator")) or process.kind == "textual_inversion_trainer":
+    if (
+        any(process.data.get(key) is not None for key in ("embedding", "adapter", "decorator"))
+        or process.kind == "textual_inversion_trainer"
+    ):
         return
     state = "missing" if "network" not in process.data else "empty"
     why = "the whole model is trained and saved in its full size, in silence"
-    process.say("LB323", ("network",), f"the section `network` is {state}", why, "write `network: {type: lora, linear: 16, linear_alpha: 16}`", "warning", "key")
+    process.say(
+        "LB323",
+        ("network",),
+        f"the section `network` is {state}",
+        why,
+        "write `network: {type: lora, linear: 16, linear_alpha: 16}`",
+        "warning",
+        "key",
+    )
 
 
 def _kind(process: Process) -> str:
@@ -53,12 +65,27 @@ def _rank(process: Process) -> None:
         if _kind(process) not in ("fullrank", "lorm"):
             process.say("LB318", ("network",), "the rank is missing", "the trainer takes 4", "write `linear: 16`", "warning", "key")
     elif number(linear) and number(rank) and linear != rank:
-        process.say("LB319", ("network", "linear"), f"`linear: {linear}` has no effect beside `rank: {rank}`", "`rank` wins", "keep one of them", "warning")
+        process.say(
+            "LB319",
+            ("network", "linear"),
+            f"`linear: {linear}` has no effect beside `rank: {rank}`",
+            "`rank` wins",
+            "keep one of them",
+            "warning",
+        )
     if full and (number(linear) or number(rank)):
         key = "rank" if number(rank) else "linear"
-        severity = "hint" if "lokr_full_rank" in network else "warning"
+        severity: Severity = "hint" if "lokr_full_rank" in network else "warning"
         why = "`lokr_full_rank` is on by default: rank and alpha are not used"
-        process.say("LB312", ("network", key), f"`{key}` has no effect on a LoKr of full rank", why, "add `lokr_full_rank: false`, or set `lokr_factor`", severity, "key")  # type: ignore[arg-type]
+        process.say(
+            "LB312",
+            ("network", key),
+            f"`{key}` has no effect on a LoKr of full rank",
+            why,
+            "add `lokr_full_rank: false`, or set `lokr_factor`",
+            severity,
+            "key",
+        )
 
 
 def _alpha(process: Process) -> None:
@@ -73,17 +100,26 @@ def _alpha(process: Process) -> None:
             why = f"its default is 1.0: the LoRA works at 1/{rank} of its strength while it trains"
             process.say("LB318", ("network",), "`linear_alpha` is missing", why, f"write `linear_alpha: {rank}`", "warning", "key")
         elif number(alpha) and alpha == 0:
-            process.say("LB317", ("network", key), f"`{key}: 0` is taken for the rank", "an alpha of 0 means `as the rank`", f"write `{rank}`", "warning")
+            process.say(
+                "LB317",
+                ("network", key),
+                f"`{key}: 0` is taken for the rank",
+                "an alpha of 0 means `as the rank`",
+                f"write `{rank}`",
+                "warning",
+            )
     elif number(alpha) and number(rank) and alpha != rank:
         why = f"on {process.arch_name} alpha is always the rank ({rank}), and it is not saved"
-        process.say("LB312", ("network", key), f"`{key}: {alpha}` has no effect", why, f"write `{key}: {rank}` and adapt `train.lr`", "warning")
+        process.say(
+            "LB312", ("network", key), f"`{key}: {alpha}` has no effect", why, f"write `{key}: {rank}` and adapt `train.lr`", "warning"
+        )
 
 
 def _conv(process: Process) -> None:
-    if process.arch is not None and process.arch_known and not process.arch.alpha and number(process.get("network", "conv")):
-        if _kind(process) != "lokr":
-            why = f"{process.arch_name} has no convolutions that a LoRA is put on"
-            process.say("LB312", ("network", "conv"), "`conv` has no effect", why, "remove it", "warning", "key")
+    transformer = process.arch is not None and process.arch_known and not process.arch.alpha
+    if transformer and number(process.get("network", "conv")) and _kind(process) != "lokr":
+        why = f"{process.arch_name} has no convolutions that a LoRA is put on"
+        process.say("LB312", ("network", "conv"), "`conv` has no effect", why, "remove it", "warning", "key")
 
 
 def _kwargs(process: Process) -> None:
@@ -95,10 +131,23 @@ def _kwargs(process: Process) -> None:
             _filter(process, key, kwargs[key])
     if truthy(kwargs.get("module_dropout")):
         why = "the trainer stops at the first training step (AttributeError)"
-        process.say("LB315", ("network", "network_kwargs", "module_dropout"), "`module_dropout` does not work", why, "write `dropout` or `rank_dropout`", on="key")
+        process.say(
+            "LB315",
+            ("network", "network_kwargs", "module_dropout"),
+            "`module_dropout` does not work",
+            why,
+            "write `dropout` or `rank_dropout`",
+            on="key",
+        )
     dropped = kwargs.get("rank_dropout")
     if dropped is not None and (not number(dropped) or not 0 <= dropped < 1):
-        process.say("LB313", ("network", "network_kwargs", "rank_dropout"), f"`rank_dropout: {spell(dropped)}` is no share", "it lies between 0 and 1", "write a number such as 0.1")
+        process.say(
+            "LB313",
+            ("network", "network_kwargs", "rank_dropout"),
+            f"`rank_dropout: {spell(dropped)}` is no share",
+            "it lies between 0 and 1",
+            "write a number such as 0.1",
+        )
 
 
 def _filter(process: Process, key: str, value: Any) -> None:
@@ -111,11 +160,24 @@ def _filter(process: Process, key: str, value: Any) -> None:
     elif isinstance(value, list):
         for index, item in enumerate(value):
             if not isinstance(item, str):
-                process.say("LB313", (*place, index), f"{spell(item)} is no text", "the trainer stops after the model is loaded (TypeError)", "put it in quotes")
+                process.say(
+                    "LB313",
+                    (*place, index),
+                    f"{spell(item)} is no text",
+                    "the trainer stops after the model is loaded (TypeError)",
+                    "put it in quotes",
+                )
             elif item == "":
                 process.say("LB317", (*place, index), "an empty text is part of every name", "all modules match", "remove it")
             elif any(char in item for char in "*^$|\\"):
-                process.say("LB317", (*place, index), f"`{item}` is looked for as it is", "names are compared as plain text, not as patterns", "write a part of the module's name", "warning")
+                process.say(
+                    "LB317",
+                    (*place, index),
+                    f"`{item}` is looked for as it is",
+                    "names are compared as plain text, not as patterns",
+                    "write a part of the module's name",
+                    "warning",
+                )
         if key == "only_if_contains" and not value:
             why = "no module matches: the trainer stops after the model is loaded (ValueError)"
             process.say("LB315", place, "`only_if_contains` is an empty list", why, "remove it")

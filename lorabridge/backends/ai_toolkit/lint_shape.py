@@ -14,6 +14,7 @@ from lorabridge.config.paths import KeyPath
 from lorabridge.diagnostics import Span
 
 _VARIABLE = re.compile(r"\$\{([^}]+)\}")
+_OTHER_JOBS = frozenset(JOBS) - {"extension"}
 _GLOB = re.compile(r"[\[\]*?]")
 _HELD_OUT = ("_LoRA", "_refiner", "_t2i", "_cn")
 """Words in a path for which the trainer leaves a checkpoint out when it looks for one to resume from."""
@@ -24,13 +25,21 @@ def check_job(found: Findings, file: NativeFile, *, env: frozenset[str] = frozen
     variables(found, file, env)
     if not file.data:
         if not any(item.severity == "error" for item in file.diagnostics):
-            found.add("LB318", (file, ()), "the job file is empty", "the trainer stops at once", "write `job: extension` and a `config:` with a process")
+            found.add(
+                "LB318",
+                (file, ()),
+                "the job file is empty",
+                "the trainer stops at once",
+                "write `job: extension` and a `config:` with a process",
+            )
         return
     kind = _top(found, file)
     config = file.data.get("config")
     if not isinstance(config, dict):
         if "config" in file.data:
-            found.add("LB313", (file, ("config",)), "`config` is no section", "the trainer stops at once", "write `name` and `process` below it")
+            found.add(
+                "LB313", (file, ("config",)), "`config` is no section", "the trainer stops at once", "write `name` and `process` below it"
+            )
         return
     _name(found, file, config, named)
     for index in _processes(found, file, config):
@@ -46,13 +55,26 @@ def _check(process: Process, paths: bool) -> None:
     from lorabridge.backends.ai_toolkit.lint_model import check_model
     from lorabridge.backends.ai_toolkit.lint_network import check_network
     from lorabridge.backends.ai_toolkit.lint_noise import check_noise
+    from lorabridge.backends.ai_toolkit.lint_optimizer import check_optimizer
     from lorabridge.backends.ai_toolkit.lint_places import check_places
     from lorabridge.backends.ai_toolkit.lint_sample import check_sample
     from lorabridge.backends.ai_toolkit.lint_save import check_save
     from lorabridge.backends.ai_toolkit.lint_train import check_train
     from lorabridge.backends.ai_toolkit.lint_values import check_values
 
-    for rule in (check_keys, check_values, check_train, check_noise, check_model, check_network, check_datasets, check_sample, check_save, check_places):
+    for rule in (
+        check_keys,
+        check_values,
+        check_train,
+        check_optimizer,
+        check_noise,
+        check_model,
+        check_network,
+        check_datasets,
+        check_sample,
+        check_save,
+        check_places,
+    ):
         rule(process)
     if paths:
         from lorabridge.backends.ai_toolkit.lint_disk import check_disk
@@ -86,7 +108,13 @@ def _top(found: Findings, file: NativeFile) -> str:
         if key not in TOP:
             _stray(found, file, (key,), "at the top of the file")
     if "meta" in data and not isinstance(data["meta"], dict):
-        found.add("LB315", (file, ("meta",)), "`meta` is no section", "the trainer adds to it and stops at the first save", "remove it, or write keys below it")
+        found.add(
+            "LB315",
+            (file, ("meta",)),
+            "`meta` is no section",
+            "the trainer adds to it and stops at the first save",
+            "remove it, or write keys below it",
+        )
     job = data.get("job")
     if "job" in data and (not isinstance(job, str) or job not in JOBS):
         near = nearest(job, JOBS) if isinstance(job, str) else ""
@@ -98,17 +126,23 @@ def _top(found: Findings, file: NativeFile) -> str:
 
 def _stray(found: Findings, file: NativeFile, path: KeyPath, where: str) -> None:
     key = str(path[-1])
-    homes = {**dict.fromkeys((*SECTIONS, "type", "training_folder", "trigger_word", "device", "log_dir"), "config.process[0]"), "name": "config", "process": "config"}
+    homes = {
+        **dict.fromkeys((*SECTIONS, "type", "training_folder", "trigger_word", "device", "log_dir"), "config.process[0]"),
+        "name": "config",
+        "process": "config",
+    }
     if key in homes:
         why = "the trainer reads it nowhere else and takes its defaults in silence"
         found.add("LB311", (file, path), f"`{key}` does not belong {where}", why, f"move it below `{homes[key]}`", on="key")
     elif not key.startswith(("x-", "_", ".")):
-        found.unknown(file, path, (*homes, *TOP), why="the trainer drops it in silence", where=where.removeprefix("at ").removeprefix("below "))
+        found.unknown(
+            file, path, (*homes, *TOP), why="the trainer drops it in silence", where=where.removeprefix("at ").removeprefix("below ")
+        )
 
 
 def _name(found: Findings, file: NativeFile, config: dict[str, Any], named: bool) -> None:
-    for key in config:
-        if key not in ("name", "process", "device", "is_v2"):
+    for key in config if file.data.get("job") not in _OTHER_JOBS else ():
+        if key not in ("name", "process", "device"):
             _stray(found, file, ("config", key), "below `config`")
     path = ("config", "name")
     if "name" not in config:
@@ -117,15 +151,25 @@ def _name(found: Findings, file: NativeFile, config: dict[str, Any], named: bool
         return
     name = config["name"]
     if not isinstance(name, str):
-        found.add("LB313", (file, path), f"the name {spell(name)} is no text", "the trainer stops at once (TypeError)", f'write `name: "{name}"`')
+        found.add(
+            "LB313", (file, path), f"the name {spell(name)} is no text", "the trainer stops at once (TypeError)", f'write `name: "{name}"`'
+        )
         return
     if not name.strip():
         found.add("LB317", (file, path), "the job has no name", "files and folder get an empty name", "name the job")
     if "/" in name or (os.name == "nt" and "\\" in name):
-        found.add("LB315", (file, path), "the name holds a `/`", "its files would lie in a folder that is not made: the first save fails", "use `-` or `_`")
+        found.add(
+            "LB315",
+            (file, path),
+            "the name holds a `/`",
+            "its files would lie in a folder that is not made: the first save fails",
+            "use `-` or `_`",
+        )
     if ('"' in name or "\\" in name or any(char < " " for char in name)) and "[name]" in file.text:
         why = "`[name]` is replaced inside JSON, which no longer parses: the trainer stops at once"
-        found.add("LB315", (file, path), "the name holds a quote, a backslash or a control character", why, "use letters, digits, `-`, `_`, `.`")
+        found.add(
+            "LB315", (file, path), "the name holds a quote, a backslash or a control character", why, "use letters, digits, `-`, `_`, `.`"
+        )
     if _GLOB.search(name):
         why = "it is used as a file pattern: old saves are not removed and a stopped run is not resumed"
         found.add("LB317", (file, path), "the name holds a wildcard character", why, "use letters, digits, `-`, `_`, `.`")
@@ -135,11 +179,24 @@ def _processes(found: Findings, file: NativeFile, config: dict[str, Any]) -> lis
     path = ("config", "process")
     entries = config.get("process")
     if "process" not in config or entries is None or entries == []:
-        found.add("LB318", (file, path), "`config.process` holds no process", "the trainer stops at once", "write `process:` and `- type: sd_trainer` below it")
+        found.add(
+            "LB318",
+            (file, path),
+            "`config.process` holds no process",
+            "the trainer stops at once",
+            "write `process:` and `- type: sd_trainer` below it",
+        )
         return []
     if not isinstance(entries, list):
         fix = "put `- ` before the first key of the process and indent the rest below it"
-        found.add("LB313", (file, path), "`config.process` is no list", "the trainer takes its keys for processes and stops at once", fix, on="key")
+        found.add(
+            "LB313",
+            (file, path),
+            "`config.process` is no list",
+            "the trainer takes its keys for processes and stops at once",
+            fix,
+            on="key",
+        )
         return []
     for index, entry in enumerate(entries):
         if not isinstance(entry, dict):
@@ -165,7 +222,9 @@ def _type(process: Process, job: str) -> bool:
             process.say("LB314", ("type",), f"unknown process type {spell(kind)}", "the trainer stops at once", fix)
     if kind == "ui_trainer":
         why = "without its database and AITK_JOB_ID it stops at once"
-        process.say("LB315", ("type",), "`ui_trainer` runs from the trainer's own interface only", why, "write `type: diffusion_trainer`", "warning")
+        process.say(
+            "LB315", ("type",), "`ui_trainer` runs from the trainer's own interface only", why, "write `type: diffusion_trainer`", "warning"
+        )
     return job in ("", "extension") and kind not in OTHER_TYPES and not (job == "" and kind in JOBS["train"])
 
 

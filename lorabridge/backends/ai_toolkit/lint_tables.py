@@ -12,6 +12,11 @@ from lorabridge.backends.ai_toolkit.native import contract
 from lorabridge.resources import schema_dir
 
 
+def words(text: str) -> frozenset[str]:
+    """The words of a text."""
+    return frozenset(text.split())
+
+
 @cache
 def _facts() -> dict[str, Any]:
     text = (schema_dir() / "contracts" / "ai-toolkit" / f"{COMMIT}.json").read_text(encoding="utf-8")
@@ -57,7 +62,7 @@ JOBS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Job kinds and the process types that each knows; an empty list is not checked."""
 
-LEGACY = frozenset("sd1 sd15 sd2 sdxl ssd vega sd3 pixart pixart_sigma auraflow flux flex1 lumina2".split())
+LEGACY = words("sd1 sd15 sd2 sdxl ssd vega sd3 pixart pixart_sigma auraflow flux flex1 lumina2")
 """Architectures of the old loader: they build their noise scheduler from `train.noise_scheduler`."""
 OLD_FLAGS = {
     "is_v2": "sd2", "is_v3": "sd3", "is_xl": "sdxl", "is_pixart": "pixart", "is_pixart_sigma": "pixart_sigma", "is_auraflow": "auraflow",
@@ -88,7 +93,7 @@ ATTENTION = (
 )  # fmt: skip
 PICTURES = ("jpg", "jpeg", "png", "webp")
 SOUNDS = ("wav", "mp3", "flac", "ogg")
-LOSSES = ("mse", "mae", "wavelet", "stepped", "pseudo_huber", "mean_flow", "pixelspace")
+LOSSES = ("mse", "mae", "wavelet", "stepped", "pseudo_huber", "mean_flow")
 
 _BETAS = "betas weight_decay"
 _FACTORED = "eps clip_threshold weight_decay do_paramiter_swapping paramiter_swapping_factor"
@@ -97,7 +102,7 @@ _BNB = f"{_BETAS} amsgrad optim_bits args min_8bit_size is_paged"
 _PRODIGY = f"{_BETAS} beta3 decouple use_bias_correction safeguard_warmup d0 d_coef growth_rate fsdp_in_use"
 _MAGIC = "min_lr max_lr beta2 weight_decay clip_threshold eps"
 OPTIMIZERS: dict[str, frozenset[str]] = {
-    name: frozenset(args.split())
+    name: words(args)
     for name, args in {
         "adam": f"{_TORCH} decoupled_weight_decay", "adamw": _TORCH, "adam8": "betas weight_decay decouple", "adamw8": _BETAS,
         "adam8bit": _BNB, "adamw8bit": _BNB, "lion8bit": "betas weight_decay args min_8bit_size is_paged",
@@ -112,7 +117,7 @@ OPTIMIZERS: dict[str, frozenset[str]] = {
 """Optimizers and the names that `optimizer_params` can hand to them."""
 EXTRA_OPTIMIZERS = ("lion", "dadaptation", "dadaptationadam", "dadaptationlion")
 """Optimizers whose package is not in the trainer's requirements."""
-FIXED_EPS = frozenset("adam adamw adam8 adamw8 adam8bit adamw8bit ademamix8bit prodigy prodigy8bit dadaptation dadaptationadam dadaptationlion".split())
+FIXED_EPS = words("adam adamw adam8 adamw8 adam8bit adamw8bit ademamix8bit prodigy prodigy8bit dadaptation dadaptationadam dadaptationlion")
 """Optimizers to which the trainer itself hands `eps=1e-6`."""
 
 LR_SCHEDULERS: dict[str, frozenset[str]] = {
@@ -152,20 +157,22 @@ CHOICE_OUTCOME: dict[tuple[str, str], tuple[str, str]] = {
 }
 
 STRICT_INT = {
-    "train": frozenset("steps batch_size gradient_accumulation start_step".split()),
-    "network": frozenset("rank linear conv lokr_factor".split()),
+    "train": words("steps batch_size gradient_accumulation start_step"),
+    "network": words("rank linear conv lokr_factor"),
     "save": frozenset({"max_step_saves_to_keep"}),
-    "sample": frozenset("width height seed sample_steps num_frames".split()),
-    "datasets": frozenset("batch_size num_repeats num_workers prefetch_factor num_frames".split()),
+    "sample": words("width height seed sample_steps num_frames"),
+    "datasets": words("batch_size num_repeats num_workers prefetch_factor num_frames"),
 }
 """Numbers where `4.0` crashes as `4.5` does."""
-LOOSE_INT = frozenset("save_every sample_every sample_start_step log_every performance_log_every validate_every_n_steps gradient_accumulation_steps".split())
+LOOSE_INT = words(
+    "save_every sample_every sample_start_step log_every performance_log_every validate_every_n_steps gradient_accumulation_steps"
+)
 """Numbers that are only compared and divided: `250.0` works."""
-COERCED = frozenset("caption_dropout_rate token_dropout_rate network_weight training_seed max_grad_norm network_multiplier".split())
+COERCED = words("caption_dropout_rate token_dropout_rate network_weight training_seed max_grad_norm network_multiplier")
 """Numbers that the trainer converts: in quotes they work."""
 
 KINDS: dict[tuple[str, str], str] = {
-    **{("train", key): "number" for key in "refiner_lr embedding_lr adapter_lr min_snr_gamma snr_gamma max_loss target_norm_std max_cfg_scale cfg_rescale".split()},
+    **{("train", key): "number" for key in words("refiner_lr embedding_lr adapter_lr min_snr_gamma snr_gamma max_loss target_norm_std max_cfg_scale cfg_rescale")},
     ("train", "gradient_accumulation"): "int", ("train", "gradient_accumulation_steps"): "int", ("train", "start_step"): "int",
     ("train", "ema_config"): "dict", ("train", "validation_config"): "dict", ("train", "num_train_timesteps"): "int",
     **{("network", key): "int" for key in ("rank", "linear", "conv", "lokr_factor")},
@@ -195,7 +202,7 @@ PROCESS_KINDS = {
 
 NULL_CRASHES: dict[tuple[str, str], str] = {
     **{("train", key): "after the model is loaded" for key in ("steps", "lr", "optimizer", "lr_scheduler", "lr_scheduler_params")},
-    ("train", "batch_size"): "when the dataset is loaded", ("train", "gradient_accumulation"): "at once",
+    ("train", "batch_size"): "when the dataset is loaded", ("train", "gradient_accumulation"): "at once", ("train", "max_grad_norm"): "at the first training step",
     ("train", "content_or_style"): "at the first training step", ("train", "attention_backend"): "after the model is loaded",
     ("network", "type"): "at once", ("network", "network_kwargs"): "after the model is loaded",
     ("save", "max_step_saves_to_keep"): "at the first save", ("save", "save_format"): "at once",
@@ -214,20 +221,20 @@ WHEN = {
 }  # fmt: skip
 """When a value of the wrong kind ends the run, by section."""
 
-NETWORK_KWARGS = frozenset(
+NETWORK_KWARGS = words(
     "rank_dropout module_dropout block_dims block_alphas conv_block_dims conv_block_alphas modules_dim modules_alpha varbose ignore_if_contains "
-    "only_if_contains full_if_contains parameter_threshold attn_only target_lin_modules target_conv_modules full_train_in_out peft_format".split()
+    "only_if_contains full_if_contains parameter_threshold attn_only target_lin_modules target_conv_modules full_train_in_out peft_format"
 )
-TAKEN_KWARGS = frozenset(
+TAKEN_KWARGS = words(
     "text_encoder unet lora_dim multiplier alpha train_unet train_text_encoder conv_lora_dim conv_alpha is_sdxl is_v2 is_v3 is_pixart is_auraflow "
     "is_flux is_lumina2 is_ssd is_vega dropout use_text_encoder_1 use_text_encoder_2 use_bias is_lorm network_config network_type transformer_only "
-    "is_transformer base_model".split()
+    "is_transformer base_model"
 )
 """Names in `network_kwargs` that the trainer hands over itself: TypeError."""
 
 DEAD: Mapping[str, frozenset[str]] = {
-    "train": frozenset("unet_lr text_encoder_lr weight_jitter latent_feature_extractor_path latent_feature_loss_weight".split()),
-    "model": frozenset("vae_device te_device model_paths in_context".split()),
+    "train": words("unet_lr text_encoder_lr weight_jitter latent_feature_extractor_path latent_feature_loss_weight"),
+    "model": words("vae_device te_device model_paths in_context"),
 }
 """Keys that are read and never used."""
 

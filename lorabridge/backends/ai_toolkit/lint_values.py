@@ -8,13 +8,31 @@ from typing import Any
 
 from lorabridge.backends.ai_toolkit.lint_job import Process, number, spell
 from lorabridge.backends.ai_toolkit.lint_tables import (
-    CHOICE_OUTCOME, CHOICES, COERCED, LOOSE_INT, NULL_CRASHES, PROCESS_KINDS, SECTIONS, STRICT_INT, WHEN, kind_of,
+    CHOICE_OUTCOME,
+    CHOICES,
+    COERCED,
+    LOOSE_INT,
+    NULL_CRASHES,
+    PROCESS_KINDS,
+    SECTIONS,
+    STRICT_INT,
+    WHEN,
+    kind_of,
 )  # fmt: skip
 from lorabridge.backends.native.findings import nearest
 from lorabridge.diagnostics import Severity
 
 _OFF = frozenset({"false", "no", "off", "0", "none", "null"})
-_TITLES = {"int": "a whole number", "number": "a number", "bool": "`true` or `false`", "str": "text", "list": "a list", "dict": "a section", "str|list": "text or a list"}
+_TITLES = {
+    "int": "a whole number",
+    "number": "a number",
+    "bool": "`true` or `false`",
+    "str": "text",
+    "list": "a list",
+    "dict": "a section",
+    "str|list": "text or a list",
+}
+_PER_SAMPLE = ("width", "height", "seed", "sample_steps", "guidance_scale", "num_frames", "fps", "neg")
 _ASIDE = frozenset({("train", "dtype"), ("save", "dtype")})
 Place = tuple[str | int, ...]
 
@@ -76,7 +94,7 @@ def check_values(process: Process) -> None:
         items = process.get(section, "samples")
         for index, item in enumerate(items if isinstance(items, list) else ()):
             if isinstance(item, dict):
-                _values(process, (section, "samples", index), section, {key: value for key, value in item.items() if key in ("width", "height", "seed", "sample_steps", "guidance_scale", "num_frames", "fps", "neg")})
+                _values(process, (section, "samples", index), section, {key: value for key, value in item.items() if key in _PER_SAMPLE})
 
 
 def _section(process: Process, section: str) -> None:
@@ -84,7 +102,9 @@ def _section(process: Process, section: str) -> None:
     if value is None:
         return
     if not isinstance(value, dict):
-        process.say("LB313", (section,), f"`{section}` is no section", "the trainer stops at once (TypeError)", "write `key: value` lines below it")
+        process.say(
+            "LB313", (section,), f"`{section}` is no section", "the trainer stops at once (TypeError)", "write `key: value` lines below it"
+        )
         return
     _values(process, (section,), section, value)
 
@@ -95,7 +115,13 @@ def _values(process: Process, place: Place, section: str, data: Mapping[str, Any
         named = ("sample" if section == "first_sample" else section, key)
         if value is None:
             if named in NULL_CRASHES:
-                process.say("LB315", here, f"`{key}` is empty", f"the trainer stops {NULL_CRASHES[named]}", "write a value, or remove the key for its default")
+                process.say(
+                    "LB315",
+                    here,
+                    f"`{key}` is empty",
+                    f"the trainer stops {NULL_CRASHES[named]}",
+                    "write a value, or remove the key for its default",
+                )
         elif not kind or _kind(process, here, section, key, value, kind):
             _choice(process, here, named, value)
             _range(process, here, named, value)
@@ -117,7 +143,9 @@ def _kind(process: Process, place: Place, section: str, key: str, value: Any, ki
     elif key == "neg" and value is False:
         return True  # the trainer's own default; its own rule tells more
     severity, why = _outcome(process, named, key, value, kind)
-    process.say("LB313", place, f"`{key}: {spell(value)}` is {_what(value)}, not {_TITLES.get(kind, kind)}", why, _remedy(value, kind), severity)
+    process.say(
+        "LB313", place, f"`{key}: {spell(value)}` is {_what(value)}, not {_TITLES.get(kind, kind)}", why, _remedy(value, kind), severity
+    )
     return False
 
 
@@ -138,7 +166,7 @@ def _outcome(process: Process, section: str, key: str, value: Any, kind: str) ->
         return "warning", "the first sample would fail; none is made here"
     if key in ("prompts", "samples") and isinstance(value, str):
         return "error", "the trainer goes through it letter by letter"
-    if section == "train" and key in ("ema_config", "validation_config") or key == "num_frames":
+    if (section == "train" and key in ("ema_config", "validation_config")) or key == "num_frames":
         return "error", "the trainer stops on it, at once or when the dataset is loaded"
     return "error", f"the trainer checks no kinds and fails {WHEN[section]}"
 
@@ -151,7 +179,14 @@ def _switch(process: Process, place: Place, key: str, value: Any) -> bool:
         process.say("LB317", place, f"`{key}: {spell(value)}` is text", why, f"write `{key}: false` without quotes")
         return False
     why = "the trainer asks only whether the value is empty"
-    process.say("LB313", place, f"`{key}: {spell(value)}` is {_what(value)} and counts as {str(bool(value)).lower()}", why, "write `true` or `false`", "warning")
+    process.say(
+        "LB313",
+        place,
+        f"`{key}: {spell(value)}` is {_what(value)} and counts as {str(bool(value)).lower()}",
+        why,
+        "write `true` or `false`",
+        "warning",
+    )
     return True
 
 
@@ -159,7 +194,7 @@ def _choice(process: Process, place: Place, named: tuple[str, str], value: Any) 
     choices = CHOICES.get(named)
     if choices is None or not isinstance(value, str) or value in choices:
         return
-    section, key = named
+    key = named[1]
     plain = value.lower()
     if (named == ("network", "type") or key == "attention_backend") and plain in choices:
         return  # these two are lower-cased by who reads them
@@ -175,7 +210,11 @@ def _range(process: Process, place: Place, named: tuple[str, str], value: Any) -
         return
     if named[0] == "sample" and not process.samples:
         return
-    fix = f"write {limits.low:g} or more" if limits.high == float("inf") else f"write a number from {limits.low:g} to {1 if limits.high == 0.999 else limits.high:g}"
+    fix = (
+        f"write {limits.low:g} or more"
+        if limits.high == float("inf")
+        else f"write a number from {limits.low:g} to {1 if limits.high == 0.999 else limits.high:g}"
+    )
     process.say(limits.code, place, f"`{place[-1]}: {value}` is out of range", limits.why, fix, limits.severity)
 
 
@@ -186,7 +225,7 @@ def _ema(process: Process, ema: Mapping[str, Any]) -> None:
         if key in ema and not number(value):
             why = "the trainer stops when the optimizer is made, after the model load"
             process.say("LB313", place, f"`{key}: {spell(value)}` is {_what(value)}, not a number", why, _remedy(value, "number"))
-        elif key == "ema_decay" and number(value) and not 0 <= value <= 1:
+        elif key == "ema_decay" and isinstance(value, int | float) and not 0 <= value <= 1:
             process.say("LB315", place, f"`ema_decay: {value}` is out of range", "it lies between 0 and 1", "0.99 to 0.9999 are usual")
 
 

@@ -65,7 +65,8 @@ class _Rules:
             self.tell("LB313", "size_buckets", f"`size_buckets = {spell(value)}` is no list", f"AttributeError {_BEFORE}", "write `[[width, height, frames]]`")
             return
         if not value:
-            self.tell("LB316", "size_buckets", "`size_buckets` is empty", f"it counts as set, and no picture finds a size: {HANG}", "remove it")
+            why = "it counts as set, and no picture finds a size: RuntimeError (`Processed dataset was empty`) after the models are loaded"
+            self.tell("LB315", "size_buckets", "`size_buckets` is empty", why, "remove it")
             return
         for index, item in enumerate(value):
             if not isinstance(item, list) or not all(numeric(number) for number in item):

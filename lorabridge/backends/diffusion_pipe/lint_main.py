@@ -289,7 +289,7 @@ def _resume(job: Job) -> None:
         return
     if value == "":
         why = "it names `output_dir` itself: the run is written there, between the folders of other runs"
-        job.report("LB317", key, '`resume_from_checkpoint = ""` is no way to switch it off', why, "write `false`, or remove it")
+        job.report("LB317", key, '`resume_from_checkpoint = ""` is no way to switch it off', why, "write `false`, or remove it", "warning")
     elif isinstance(value, str) and value.lower() in ("true", "false", "latest", "last"):
         why = "it is taken as a folder of that name: the folder is made, then AssertionError after the models are loaded"
         job.report("LB315", key, f'"{value}" is taken as the name of a folder', why, "write `true` or `false` without quotes, or the folder's name")

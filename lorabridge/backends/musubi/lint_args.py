@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import re
 from typing import Any
 
@@ -267,7 +268,7 @@ def _scheduler_name(setup: Setup, name: str, args: dict[str, Any]) -> None:
 def _warmup(setup: Setup, name: Any) -> None:
     for key in ("lr_warmup_steps", "lr_decay_steps"):
         setting = setup.settings.get(key)
-        if setting is None or not setting.known or setting.typed or isinstance(setting.value, bool) or not isinstance(setting.value, int | float):
+        if setting is None or not setting.known or isinstance(setting.value, bool) or not isinstance(setting.value, int | float) or not math.isfinite(setting.value):
             continue
         value = setting.value
         if isinstance(value, float) and value >= 1 and (key == "lr_warmup_steps" or name == "warmup_stable_decay"):
@@ -288,7 +289,7 @@ def _steps(setup: Setup, value: Any) -> int:
     """The warmup in steps, 1 where it is a share of an unknown length; 0 for what is no number."""
     if isinstance(value, bool):
         return int(value)
-    if isinstance(value, float):
+    if isinstance(value, float) and math.isfinite(value):
         total = setup.number("max_train_steps")
         known = "max_train_epochs" not in setup.settings and total is not None
         return int(value * (total or 0)) if known else int(value > 0)

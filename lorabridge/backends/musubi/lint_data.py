@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -104,7 +105,7 @@ def _wrong(value: Any, kind: str) -> str:
 def _right(key: str, value: Any, kind: str) -> str:
     if kind == "float" and isinstance(value, int):
         return f"write {float(value)}"
-    if kind in ("int", "size") and isinstance(value, float):
+    if kind in ("int", "size") and isinstance(value, float) and math.isfinite(value):
         return f"write {int(value)}"
     if kind.startswith("list:") and isinstance(value, int):
         return f"write [{value}]"

@@ -162,6 +162,9 @@ def _numeric(setup: Setup, key: str, value: Any, kind: str) -> bool:
         stops = value and key in ("network_dim", "gradient_accumulation_steps")
         setup.say("LB313", key, f"`{key}` wants {noun}", "`true` counts as 1, `false` as 0", f"write {noun}", severity="error" if stops else "warning")
         return False
+    if isinstance(value, float) and not math.isfinite(value) and not (key == "max_grad_norm" and value > 0):
+        setup.say("LB317", key, f"`{key} = {value}` is no number to train with", "it makes the loss nan, or stops the trainer", f"write {noun}", severity="warning" if idle else "error")
+        return False
     if isinstance(value, int) or (isinstance(value, float) and kind != "int"):
         return True
     if isinstance(value, float):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -82,9 +83,9 @@ class Setup:
         return bool(self.get(key))
 
     def number(self, key: str) -> float | None:
-        """The value of a number, None where it is none."""
+        """The value of a number, None where it is none, or not finite."""
         value = self.get(key)
-        return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+        return value if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) else None
 
     def text(self, key: str) -> str:
         """The value of a text, empty where it is none."""

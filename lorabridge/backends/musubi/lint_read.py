@@ -169,7 +169,7 @@ def _scalar(text: str, kind: str) -> tuple[Any, str]:
             if text.endswith("%"):
                 return float(text[:-1]) / 100, ""
             number = float(text)
-            return (int(number) if number >= 1 else number), ""
+            return (int(number) if number >= 1 and number.is_integer() else number), ""
     except ValueError:
         return text, "is no whole number" if kind == "int" else "is no number"
     return text, ""

@@ -67,6 +67,17 @@ def test_masks(tmp_path: Path, pictures: Make) -> None:
     assert told(run(tmp_path, folder, directory="mask_path = '/nope'")) == ["error LB322 directory[0].mask_path"]
 
 
+def test_masks_that_are_missing(tmp_path: Path, pictures: Make) -> None:
+    folder, masks = pictures(), pictures("masks", count=3, captions=False)
+    assert told(run(tmp_path, folder, directory=f"mask_path = '{masks}'")) == ["warning LB322 directory[0].mask_path"]
+    assert told(run(tmp_path, folder, directory=f"mask_path = '{masks}'\ndefault_mask_file = '{masks / 'v0.png'}'")) == []
+    assert told(run(tmp_path, folder, directory="default_mask_file = '/nope.png'")) == ["error LB322 directory[0].default_mask_file"]
+
+
+def test_online_captions(tmp_path: Path, pictures: Make) -> None:
+    assert told(run(tmp_path, pictures(), directory="online_captions = true")) == ["error LB322 directory[0].path"]
+
+
 def test_control_pictures(tmp_path: Path, pictures: Make) -> None:
     folder, control = pictures(), pictures("control", count=3, captions=False)
     found = run(tmp_path, folder, directory=f"control_path = '{control}'")
@@ -87,6 +98,11 @@ def check_with(tmp_path: Path, folder: Path, line: str) -> list[Diagnostic]:
     weights.touch()
     main = main_text(top=line).replace("/data/sdxl.safetensors", str(weights))
     return check(main, f"resolutions = [64]\n[[directory]]\npath = '{folder}'\n", paths=True)
+
+
+def test_a_part_of_the_batches(tmp_path: Path, pictures: Make) -> None:
+    assert told(run(tmp_path, pictures(), top="resolutions = [64]\nsubsample_ratio = 0.1")) == ["error LB322 subsample_ratio"]
+    assert told(run(tmp_path, pictures(), top="resolutions = [64]\nsubsample_ratio = 0.5")) == []
 
 
 def test_ratios_split_the_batches(tmp_path: Path, pictures: Make) -> None:
@@ -132,6 +148,8 @@ def test_adapter_and_resume(tmp_path: Path, pictures: Make) -> None:
     assert "error LB322 adapter.init_from_existing" in told(run(tmp_path, folder, adapter="init_from_existing = '/nope/epoch1'"))
     main = main_text(top="resume_from_checkpoint = true").replace("/data/out", str(tmp_path / "out")).replace("/data/sdxl.safetensors", str(folder))
     assert "error LB322 resume_from_checkpoint" in told(check(main, paths=True))
+    named = main.replace("resume_from_checkpoint = true", "resume_from_checkpoint = 'x'")
+    assert "error LB322 resume_from_checkpoint" in told(check(named, paths=True))
     (tmp_path / "out" / "20250101_10-00-00").mkdir(parents=True)
     assert "error LB322 resume_from_checkpoint" not in told(check(main, paths=True))
 

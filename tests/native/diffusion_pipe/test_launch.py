@@ -30,6 +30,8 @@ def test_good_launches(tail: str) -> None:
     (GOOD + " --reset_optimizer", "warning LB312"),
     (GOOD + " --trust_cache --regenerate_cache", "warning LB319"),
     (GOOD + " --cache_only", "hint LB323"),
+    (GOOD.replace("main.toml", "'~/main.toml'"), "error LB321"),
+    (GOOD + " --resume_from_checkpoint /runs/a", "hint LB317"),
     ("deepspeed --num_gpus=1 train.py --deepspeed", "error LB318"),
     ("python train.py --deepspeed --config main.toml", "warning LB319"),
     ("deepspeed --num_gpus=1 --master_port 29501 train.py --deepspeed --config main.toml", "warning LB312"),

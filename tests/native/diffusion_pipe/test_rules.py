@@ -55,6 +55,25 @@ TOP = [
     ("checkpoint_every_n_minutes = 0", "warning LB317 checkpoint_every_n_minutes"),
     ("video_clip_mode = 'multiple_overlapping'", "warning LB314 video_clip_mode"),
     ("save_dtype = 'bf16'", "error LB314 save_dtype"),
+    ("max_steps = 5\nlr_scheduler = 'cosine'", "hint LB317 max_steps"),
+    ("lr_scheduler = 'cosine'\nforce_constant_lr = 1e-5", "warning LB312 lr_scheduler"),
+    ("blocks_to_swap = 2\npipeline_stages = 2", "error LB319 blocks_to_swap"),
+    ("eval_datasets = 'e.toml'", "error LB313 eval_datasets"),
+    ("eval_datasets = [{name = 'a', config = '~/e.toml'}]", "error LB321 eval_datasets[0].config"),
+    ("eval_datasets = [{name = 'a', config = '/e.toml', every = 2}]", "error LB310 eval_datasets[0].every"),
+    ("eval_datasets = [{name = 'a', config = '/e.toml'}, {name = 'a', config = '/f.toml'}]", "error LB317 eval_datasets[1].name"),
+    ("eval_datasets = [{name = 'a', config = '/other/ds.toml'}]", "warning LB317 eval_datasets[0].config"),
+    ("huber_delta = 0.1\nsmooth_l1_beta = 0.1", "warning LB312 smooth_l1_beta"),
+    ("resume_from_checkpoint = ''", "warning LB317 resume_from_checkpoint"),
+    ("micro_batch_size_per_gpu = []", "error LB315 micro_batch_size_per_gpu"),
+    ("micro_batch_size_per_gpu = [[512, 0]]", "error LB315 micro_batch_size_per_gpu[0]"),
+    ("micro_batch_size_per_gpu = [[512, 4], [512, 2]]", "warning LB317 micro_batch_size_per_gpu"),
+    ("save_every_n_steps = 5\nsave_every_n_examples = 10", "warning LB312 save_every_n_steps"),
+    ("reentrant_activation_checkpointing = true", "warning LB312 reentrant_activation_checkpointing"),
+    ("monitoring = 'wandb'", "error LB313 monitoring"),
+    ("eval_every_n_steps = ''", "warning LB313 eval_every_n_steps"),
+    ("logging_steps = 0.5", "warning LB317 logging_steps"),
+    ("x_axis_examples = 'yes'", "warning LB313 x_axis_examples"),
 ]
 
 
@@ -92,6 +111,13 @@ INSIDE = [
     ("wan", "min_t = 0.9\nmax_t = 0.5", "error LB315 model.min_t"),
     ("z_image", "merge_adapters = '/data/a.safetensors'", "error LB313 model.merge_adapters"),
     ("flux", "fuse_adapters = []", "error LB311 model.fuse_adapters"),
+    ("cosmos_predict2", "llm_path = '/data/q'", "warning LB312 model.llm_path"),
+    ("qwen_image", "shift = -1.0", "error LB317 model.shift"),
+    ("qwen_image", "timestep_sample_method = 'uniform'\nsigmoid_scale = 1.0", "warning LB312 model.sigmoid_scale"),
+    ("qwen_image", "sigmoid_scale = 0", "warning LB317 model.sigmoid_scale"),
+    ("wan", "max_t = 1.5", "warning LB317 model.max_t"),
+    ("sdxl", "unet_lr = -1e-4", "error LB315 model.unet_lr"),
+    ("qwen_image", "vae_path = ''", "error LB315 model.vae_path"),
 ]
 
 
@@ -131,6 +157,12 @@ ADAPTER = [
     ("qwen_image", "fuse_adapters = [{path = '/a'}]", "warning LB312 adapter.fuse_adapters"),
     ("qwen_image", "exclude_modules = '('", "error LB315 adapter.exclude_modules"),
     ("qwen_image", "dtype = 'fp16'", "error LB314 adapter.dtype"),
+    ("qwen_image", "dtype = 'float8'", "warning LB317 adapter.dtype"),
+    ("qwen_image", "init_from_existing = '~/a'", "error LB321 adapter.init_from_existing"),
+    ("qwen_image", "dropout = 2.0", "error LB315 adapter.dropout"),
+    ("qwen_image", "dropout = -0.1", "warning LB317 adapter.dropout"),
+    ("sdxl", "exclude_modules = 'x'", "warning LB312 adapter.exclude_modules"),
+    ("flux", "fuse_adapters = ['/a']", "error LB313 adapter.fuse_adapters"),
 ]
 
 
@@ -185,6 +217,20 @@ def test_missing_rates() -> None:
     assert told(check(main_text(without="lr =").replace("'adamw'", "'automagic'"))) == []
 
 
+def test_lokr_is_not_loaded_again() -> None:
+    text = main_text("qwen_image", adapter="type = 'lokr'\ninit_from_existing = '/data/run'", without="type = 'lora'")
+    assert told(check(text)) == ["error LB319 adapter.init_from_existing"]
+
+
+def test_swapping_needs_an_adapter() -> None:
+    text = main_text("qwen_image", top="blocks_to_swap = 8").replace("[adapter]\ntype = 'lora'\nrank = 8\n", "")
+    assert told(check(text)) == ["error LB319 blocks_to_swap"]
+
+
+def test_paths_are_not_expanded() -> None:
+    assert "error LB321 output_dir" in told(check(main_text().replace("/data/out", "~/out")))
+
+
 def test_whole_model_training() -> None:
     text = main_text("ltx-video").replace("[adapter]\ntype = 'lora'\nrank = 8\n", "")
     assert told(check(text)) == ["error LB315 model.type"]
@@ -196,10 +242,27 @@ def test_swapping() -> None:
         assert ("error LB315 blocks_to_swap" in told(check(main_text(model, top=f"blocks_to_swap = {blocks}")))) is bad, (model, blocks)
 
 
+def test_the_model_itself() -> None:
+    assert "error LB318 model.type" in told(check(main_text(without="type = 'sdxl'")))
+    assert "error LB318 model.dtype" in told(check(main_text(without="dtype = 'bfloat16'")))
+    assert "warning LB317 model.dtype" in told(check(main_text("qwen_image").replace("bfloat16", "float8")))
+    assert told(check(main_text().replace("'sdxl'", "'sdlx'"))) == ["error LB314 model.type"]
+    assert "error LB319 model.cfg" in told(check(main_text("minimax_h3", top="pipeline_stages = 2", inside="cfg = 4")))
+    rates = "unet_lr = 0\ntext_encoder_1_lr = 0\ntext_encoder_2_lr = 0"
+    whole = main_text(inside=rates).replace("[adapter]\ntype = 'lora'\nrank = 8\n", "")
+    assert "error LB323 model.unet_lr" in told(check(whole))
+    assert "warning LB312 model.unet_lr" in told(check(main_text(top="force_constant_lr = 1e-4", inside="unet_lr = 1e-5")))
+    fp8 = main_text("qwen_image", inside="transformer_dtype = 'float8'").replace("[adapter]\ntype = 'lora'\nrank = 8\n", "")
+    assert told(check(fp8)) == ["warning LB319 model.transformer_dtype"]
+
+
 def test_wandb() -> None:
     found = told(check(main_text(tail="[monitoring]\nenable_wandb = true")))
     assert found == [f"error LB318 monitoring.{key}" for key in ("wandb_api_key", "wandb_tracker_name", "wandb_run_name")]
     assert told(check(main_text(tail="[monitoring]\nenable_wandb = false"))) == []
+    assert told(check(main_text(tail="[monitoring]\nwandb_project = 'x'"))) == ["error LB310 monitoring.wandb_project"]
+    keys = "[monitoring]\nenable_wandb = true\nwandb_api_key = ''\nwandb_tracker_name = 'a'\nwandb_run_name = 'b'"
+    assert told(check(main_text(tail=keys))) == ["warning LB315 monitoring.wandb_api_key"]
 
 
 DATA = [
@@ -221,7 +284,7 @@ DATA = [
     ("sdxl", "enable_ar_bucket = true\nmin_ar = 0.5\nmax_ar = 2.0\nnum_ar_buckets = 3.0", "", "error LB313 num_ar_buckets"),
     ("sdxl", "enable_ar_bucket = true\nar_buckets = ['1:1']", "", "error LB315 ar_buckets[0]"),
     ("sdxl", "size_buckets = [[512, 512]]", "", "error LB315 size_buckets[0]"),
-    ("sdxl", "size_buckets = []", "", "error LB316 size_buckets"),
+    ("sdxl", "size_buckets = []", "", "error LB315 size_buckets"),
     ("sdxl", "size_buckets = [[512, 512, 33]]", "", "error LB323 size_buckets"),
     ("wan", "frame_buckets = 33", "", "error LB313 frame_buckets"),
     ("wan", "frame_buckets = [1, 32]", "", "warning LB317 frame_buckets[1]"),
@@ -230,6 +293,27 @@ DATA = [
     ("wan", "", "resolutions = [[480, 0]]", "error LB316 directory[0].resolutions[0]"),
     ("sdxl", "", "resolutions = [256, 512, 768, 1024]", "warning LB323 directory[0].resolutions"),
     ("sdxl", "subsample_ratio = '0.5'", "", "error LB313 subsample_ratio"),
+    ("sdxl", "subsample_ratio = -0.5", "", "error LB317 subsample_ratio"),
+    ("sdxl", "subsample_ratio = 2.0", "", "warning LB317 subsample_ratio"),
+    ("sdxl", "cache_shuffle_num = -1", "", "error LB316 cache_shuffle_num"),
+    ("sdxl", "", "mask_path = ''", "error LB317 directory[0].mask_path"),
+    ("sdxl", "", "resolutions = []", "error LB315 directory[0].resolutions"),
+    ("sdxl", "", "resolutions = ['512']", "error LB315 directory[0].resolutions[0]"),
+    ("sdxl", "", "resolutions = [8]", "warning LB317 directory[0].resolutions[0]"),
+    ("sdxl", "size_buckets = 512", "", "error LB313 size_buckets"),
+    ("sdxl", "size_buckets = [512, 512, 1]", "", "error LB313 size_buckets[0]"),
+    ("sdxl", "size_buckets = [[512, 0, 1]]", "", "error LB316 size_buckets[0]"),
+    ("sdxl", "size_buckets = [[512, 512, 1]]", "", "warning LB312 resolutions"),
+    ("sdxl", "enable_ar_bucket = true\nar_buckets = 1.0", "", "error LB313 ar_buckets"),
+    ("sdxl", "enable_ar_bucket = true\nar_buckets = [0.0, 1.0]", "", "error LB315 ar_buckets[0]"),
+    ("sdxl", "enable_ar_bucket = true\nar_buckets = [1.0]\nmin_ar = 0.5", "", "warning LB312 min_ar"),
+    ("sdxl", "enable_ar_bucket = true\nmin_ar = 0.5\nmax_ar = 2.0\nnum_ar_buckets = -1", "", "error LB315 num_ar_buckets"),
+    ("sdxl", "enable_ar_bucket = true\nmin_ar = 0.5\nmax_ar = 2.0\nnum_ar_buckets = 1", "", "warning LB317 num_ar_buckets"),
+    ("sdxl", "enable_ar_bucket = true\nmin_ar = 0\nmax_ar = 2.0\nnum_ar_buckets = 3", "", "error LB315 min_ar"),
+    ("wan", "frame_buckets = ['33']", "", "error LB313 frame_buckets[0]"),
+    ("wan", "frame_buckets = [0, 1]", "", "warning LB317 frame_buckets[0]"),
+    ("sdxl", "frame_buckets = [1, 33]", "", "hint LB312 frame_buckets"),
+    ("cosmos", "", "", "warning LB323 resolutions"),
 ]  # fmt: skip
 
 

@@ -48,6 +48,7 @@ def test_the_command_line_wins() -> None:
 
 def test_warmup_on_the_command_line_is_converted() -> None:
     assert _errors(f"{START} --lr_scheduler cosine --lr_warmup_steps 100.0") == []
+    assert [line.split()[0] for line in _errors(f"{START} --lr_scheduler cosine --lr_warmup_steps 1.5")] == ["LB317"]
 
 
 def test_caching() -> None:

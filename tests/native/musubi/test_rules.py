@@ -56,6 +56,8 @@ ERRORS: dict[str, tuple[dict[str, Any], str]] = {
     "another script's option": ({"t5": "/data/t5.safetensors"}, "LB310"),
     "another trainer's option": ({"train_batch_size": 2}, "LB310"),
     "dataset parameter leaks": ({"resolution": [512, 512]}, "LB311"),
+    "ring without places": ({"blocks_to_swap": 4, "block_swap_ring_size": 0}, "LB315"),
+    "empty choice of compile": ({"compile": True, "compile_dynamic": ""}, "LB315"),
     "tilde": ({"output_dir": "~/out"}, "LB321"),
     "variable": ({"dit": "$MODELS/z.safetensors"}, "LB321"),
 }
@@ -82,6 +84,19 @@ WARNINGS: dict[str, tuple[dict[str, Any], str]] = {
     "Prodigy with a small rate": ({"optimizer_type": "prodigyopt.Prodigy"}, "LB317"),
     "a VAE by its name": ({"dit": "/data/models/zimage_vae.safetensors"}, "LB322"),
     "another model by its name": ({"network_weights": "/data/my_qwen_image_lora.safetensors"}, "LB322"),
+    "saving every -1 epochs": ({"save_every_n_epochs": -1}, "LB317"),
+    "saving every -1 steps": ({"save_every_n_steps": -1}, "LB317"),
+    "sampling every -1 epochs": ({"sample_every_n_epochs": -1}, "LB317"),
+    "sampling every -1 steps": ({"sample_every_n_steps": -1}, "LB317"),
+    "keeping -1 epochs": ({"save_last_n_epochs": -1}, "LB317"),
+    "a rate for an adaptive optimizer": ({"learning_rate": 1.0}, "LB317"),
+    "negative alpha": ({"network_alpha": -1}, "LB317"),
+    "a distribution without width": ({"timestep_sampling": "logsnr", "logit_std": 0.0}, "LB317"),
+    "negative buckets": ({"num_timestep_buckets": -1}, "LB317"),
+    "negative blocks": ({"blocks_to_swap": -1}, "LB317"),
+    "empty weighting": ({"weighting_scheme": ""}, "LB317"),
+    "empty repository": ({"huggingface_repo_id": ""}, "LB317"),
+    "wandb's secret": ({"wandb_api_key": "x"}, "LB205"),
     "a secret": ({"huggingface_token": "hf_x"}, "LB205"),
 }
 
