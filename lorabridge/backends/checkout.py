@@ -24,7 +24,11 @@ def find(environ: Mapping[str, str], variable: str, names: Sequence[str], marks:
     if home is None:
         return None
     python = _python(home, environ.get(f"{variable}_PYTHON"))
-    found = [] if _holds(home, marks) else [f"{home} holds no such checkout: {' or '.join(m for m in marks if not (home / m).is_file())} is missing"]
+    found = (
+        []
+        if _holds(home, marks)
+        else [f"{home} holds no such checkout: {' or '.join(m for m in marks if not (home / m).is_file())} is missing"]
+    )
     if not python.is_file():
         found.append(f"{python} does not exist; set {variable}_PYTHON")
     return Installation(home, python, commit_of(home), None, (*found, *problems(home, python)))

@@ -125,7 +125,9 @@ class Lowering:
         self.note("exact" if row.exact else "rewritten", path, value, row.at, native, row.note)
 
     def _cannot(self, row: Row, path: str, value: Any, spelled: Cannot) -> None:
-        if value in row.neutral or (value == default_of(row.path) and not (self.wrote(path) and _optional(row.path) and value not in _NOTHING)):
+        if value in row.neutral or (
+            value == default_of(row.path) and not (self.wrote(path) and _optional(row.path) and value not in _NOTHING)
+        ):
             return
         if self.wrote(path) or path not in self.resolved.origins:
             self.refuse(path, value, spelled.why, spelled.fix)
@@ -162,7 +164,9 @@ def _optional(path: str) -> bool:
     rows = dict(walk(Config))
     parts = path.split(".")
     above = [rows.get(".".join(parts[:end])) for end in range(1, len(parts))]
-    return any(row is not None and row.section is not None and not row.many and not row.made and not row.info.is_required() for row in above)
+    return any(
+        row is not None and row.section is not None and not row.many and not row.made and not row.info.is_required() for row in above
+    )
 
 
 def default_of(path: str) -> Any:

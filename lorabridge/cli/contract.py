@@ -36,7 +36,9 @@ def extract(checkout: str, trainer: str | None, output: str | None) -> int:
         write_atomic(Path(output), dumps(found))
     except OSError as error:
         raise click.ClickException(f"cannot write `{output}`: {error.strerror or error}") from error
-    click.echo(f"wrote {output}: {found.trainer} {found.commit[:10] or 'without a commit'}, {found.size} entries in {len(found.sections)} sections")
+    click.echo(
+        f"wrote {output}: {found.trainer} {found.commit[:10] or 'without a commit'}, {found.size} entries in {len(found.sections)} sections"
+    )
     return 0
 
 

@@ -171,7 +171,9 @@ def _free(source: Checkout) -> dict[str, Section]:
         for node in ast.walk(module.tree) if module is not None else ():
             if module is not None and _reads_free(node):
                 tracer.eval(node, Scope(module, maybe=1))
-    return {f"model.{'.'.join(path)}": section for path, section in tracer.record.sections([]).items() if path[0] in _FREE and len(path) == 1}
+    return {
+        f"model.{'.'.join(path)}": section for path, section in tracer.record.sections([]).items() if path[0] in _FREE and len(path) == 1
+    }
 
 
 def _reads_free(node: ast.AST) -> bool:

@@ -45,4 +45,10 @@ def _repeats(op: ast.operator, left: Any, right: Any) -> bool:
     if isinstance(op, ast.Mod):
         return isinstance(left, str)
     numbers = [value for value in (left, right) if isinstance(value, int)]
-    return isinstance(op, ast.Mult) and len(numbers) == 1 and numbers[0] > LONGEST and not isinstance(left, float) and not isinstance(right, float)
+    return (
+        isinstance(op, ast.Mult)
+        and len(numbers) == 1
+        and numbers[0] > LONGEST
+        and not isinstance(left, float)
+        and not isinstance(right, float)
+    )

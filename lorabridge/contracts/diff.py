@@ -137,4 +137,12 @@ def spelled(value: Any) -> str:
         return f"that of `{value['of']}`" + (f" ({spelled(value['value'])})" if value["value"] is not None else "")
     if isinstance(value, list):
         return "[" + ", ".join(spelled(item) for item in value) + "]"
-    return "none" if value is None else str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else str(value)
+    return (
+        "none"
+        if value is None
+        else str(value).lower()
+        if isinstance(value, bool)
+        else f'"{value}"'
+        if isinstance(value, str)
+        else str(value)
+    )

@@ -112,7 +112,9 @@ class Evaluator:
             return self.imported(module, statement).get(name, Unknown(name))
         if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
             scope = Scope(module)
-            self.assign(statement.targets[0] if isinstance(statement, ast.Assign) else statement.target, self.eval(statement.value, scope), scope)
+            self.assign(
+                statement.targets[0] if isinstance(statement, ast.Assign) else statement.target, self.eval(statement.value, scope), scope
+            )
             return scope.names.get(name, Unknown())
         return Unknown()
 

@@ -20,15 +20,23 @@ _NOT_TRAINING = ("generate_", "caption_")
 """Scripts that make pictures or captions; a contract is about training."""
 _SCHEMAS = {
     "dataset.general": (("DATASET_ASCENDABLE_SCHEMA",), ("BaseDatasetParams",)),
-    "dataset.datasets[] (image)": (("DATASET_ASCENDABLE_SCHEMA", "IMAGE_DATASET_DISTINCT_SCHEMA"), ("ImageDatasetParams", "BaseDatasetParams")),
-    "dataset.datasets[] (video)": (("DATASET_ASCENDABLE_SCHEMA", "VIDEO_DATASET_DISTINCT_SCHEMA"), ("VideoDatasetParams", "BaseDatasetParams")),
+    "dataset.datasets[] (image)": (
+        ("DATASET_ASCENDABLE_SCHEMA", "IMAGE_DATASET_DISTINCT_SCHEMA"),
+        ("ImageDatasetParams", "BaseDatasetParams"),
+    ),
+    "dataset.datasets[] (video)": (
+        ("DATASET_ASCENDABLE_SCHEMA", "VIDEO_DATASET_DISTINCT_SCHEMA"),
+        ("VideoDatasetParams", "BaseDatasetParams"),
+    ),
 }
 """Sections of the dataset file: the tables that its checker accepts, and the classes that hold the defaults."""
 
 
 def recognises(root: Path) -> bool:
     """Whether a folder is a checkout of this trainer."""
-    return (root / "src" / _PACKAGE).is_dir() or ((root / "hv_train_network.py").is_file() and (root / "dataset" / "config_utils.py").is_file())
+    return (root / "src" / _PACKAGE).is_dir() or (
+        (root / "hv_train_network.py").is_file() and (root / "dataset" / "config_utils.py").is_file()
+    )
 
 
 def checkout(root: Path) -> Checkout:
@@ -93,7 +101,9 @@ def _accepted(reader: Evaluator, module: Module, tables: tuple[str, ...], holder
     found: dict[str, Entry] = {}
     for key, value in _rows(reader.global_name(module, "ConfigSanitizer"), tables):
         type_, default = defaults.get(key, (None, None))
-        declared = annotated(value, reader, Scope(module))[0] if isinstance(value, ast.Name) else "list" if isinstance(value, ast.List) else None
+        declared = (
+            annotated(value, reader, Scope(module))[0] if isinstance(value, ast.Name) else "list" if isinstance(value, ast.List) else None
+        )
         found[key] = Entry(f"{module.shown}:{value.lineno}", type=declared or type_, default=jsonable(default))
     return found
 
@@ -112,5 +122,8 @@ def _defaults(reader: Evaluator, module: Module, holders: tuple[str, ...]) -> di
         cls = reader.global_name(module, holder)
         for statement in cls.node.body if isinstance(cls, Class) else ():
             if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-                found[statement.target.id] = (annotated(statement.annotation, reader, Scope(module))[0], reader.eval(statement.value, Scope(module)))
+                found[statement.target.id] = (
+                    annotated(statement.annotation, reader, Scope(module))[0],
+                    reader.eval(statement.value, Scope(module)),
+                )
     return found

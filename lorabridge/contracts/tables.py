@@ -134,7 +134,9 @@ def bind(tracer: Tracer, function: Function, scope: Scope, given: list[Any], nam
         if sure and parameter.arg not in assigned and (isinstance(value, bool | str) or value is None):
             scope.given[parameter.arg] = value
     if arguments.kwarg is not None:
-        scope.names[arguments.kwarg.arg] = rest if rest is not None else {key: value for key, value in named.items() if key not in scope.names}
+        scope.names[arguments.kwarg.arg] = (
+            rest if rest is not None else {key: value for key, value in named.items() if key not in scope.names}
+        )
     if arguments.vararg is not None:
         scope.names[arguments.vararg.arg] = given[len(parameters) :]
 
@@ -145,7 +147,13 @@ def _assigned(node: ast.AST) -> frozenset[str]:
 
 
 def _parameter(tracer: Tracer, rest: Table, parameter: ast.arg, default: ast.expr | None, home: Scope) -> Any:
-    value = tracer.read(rest, parameter.arg, "required" if default is None else "get", parameter, home, MISSING if default is None else tracer.eval(default, home))
+    value = tracer.read(
+        rest,
+        parameter.arg,
+        "required" if default is None else "get",
+        parameter,
+        home,
+        MISSING if default is None else tracer.eval(default, home),
+    )
     tracer.declare(parameter, *annotated(parameter.annotation, tracer, home))
     return value
-

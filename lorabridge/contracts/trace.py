@@ -358,7 +358,9 @@ class Tracer(Evaluator):
         return instance
 
     def _methods(self, cls: Class) -> list[str]:
-        found = [item.name for owner in self.bases(cls) for item in owner.node.body if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)]
+        found = [
+            item.name for owner in self.bases(cls) for item in owner.node.body if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)
+        ]
         return [name for name in dict.fromkeys(found) if name != "__init__"]
 
 

@@ -15,7 +15,9 @@ Listing = tuple[Any, list[str]]
 def shipped() -> Listing:
     """The contracts that come with lorabridge."""
     found = [read(path) for name in READERS for path in stored(name)]
-    data = [{"trainer": item.trainer, "commit": item.commit, "version": item.version, "date": item.date, "entries": item.size} for item in found]
+    data = [
+        {"trainer": item.trainer, "commit": item.commit, "version": item.version, "date": item.date, "entries": item.size} for item in found
+    ]
     return data, [f"{item.trainer:<16}{item.commit}  {item.date:<12}{item.version or '-':<10}{item.size:>5} entries" for item in found]
 
 

@@ -66,7 +66,9 @@ def _twins(gathered: Gathered, fate: Fate, keys: Sequence[tuple[Source, Key]], l
     return _read(fate.key, paths, whole) if paths else fate
 
 
-def _fate(gathered: Gathered, source: Source, key: Key, lift: Any, whole: Mapping[str, Any], told: Mapping[tuple[str, str], tuple[str, str]]) -> Fate:
+def _fate(
+    gathered: Gathered, source: Source, key: Key, lift: Any, whole: Mapping[str, Any], told: Mapping[tuple[str, str], tuple[str, str]]
+) -> Fate:
     code, why = told.get((key.file, key.name), ("", ""))
     gone = _flat(_lifted(lift, gathered.given(source.name, source.without(key))))
     paths = _different(whole, gone)
@@ -168,7 +170,9 @@ def come_back(found: Sequence[Fate], again: Gathered) -> list[Fate]:
     """Unused keys that a compile of the new config writes with the same value, and names of files, are as good as said."""
     written = {(_name(key), repr(key.value)) for source in again.sources for key in source.entries() if key.path}
     return [
-        Fate(fate.key, "written") if fate.kind == "unused" and fate.key.path and ((_name(fate.key), repr(fate.key.value)) in written or _name(fate.key) in _LINKS) else fate
+        Fate(fate.key, "written")
+        if fate.kind == "unused" and fate.key.path and ((_name(fate.key), repr(fate.key.value)) in written or _name(fate.key) in _LINKS)
+        else fate
         for fate in found
     ]
 

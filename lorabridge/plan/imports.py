@@ -69,7 +69,9 @@ def _import(gathered: Gathered, shown: str, report: bool) -> Imported:
         names = ", ".join(f"`{name}`" for name in gathered.texts)
         if made.ok or not made.findings:
             made.findings.append(
-                Diagnostic("LB320", f"{names} are recognised as no trainer's files", fix=f"name it: --trainer {' | '.join(backend_names())}")
+                Diagnostic(
+                    "LB320", f"{names} are recognised as no trainer's files", fix=f"name it: --trainer {' | '.join(backend_names())}"
+                )
             )
         return made
     backend = get_backend(gathered.trainer)
@@ -104,7 +106,10 @@ def _not_default(made: Imported, native: Mapping[str, Any]) -> dict[str, Any]:
     def default(address: str, value: Any) -> bool:
         name = _place(address)[-1]
         entries = [section.keys[name] for section in sections if name in section.keys]
-        same = all(entry.default_of is None and not entry.required and type(entry.default) is type(value) and entry.default == value for entry in entries)
+        same = all(
+            entry.default_of is None and not entry.required and type(entry.default) is type(value) and entry.default == value
+            for entry in entries
+        )
         return bool(entries) and same
 
     gone = {address for address, value in native.items() if default(address, value)}
@@ -163,7 +168,9 @@ def _remove(tree: dict[str, Any], path: str) -> bool:
 def _drop(made: Imported, finding: Diagnostic, path: str) -> None:
     why = finding.message + (f": {finding.why}" if finding.why else "")
     for index, fate in enumerate(made.fates):
-        if fate.kind == "native" and any(".".join(_place(address)) == path or ".".join(_place(address)).startswith(f"{path}.") for address in fate.to):
+        if fate.kind == "native" and any(
+            ".".join(_place(address)) == path or ".".join(_place(address)).startswith(f"{path}.") for address in fate.to
+        ):
             made.fates[index] = Fate(fate.key, _DROPPED[finding.code], (), why)
     made.findings.append(Diagnostic(finding.code, f"`{path}` was left out: {finding.message}", None, "warning", finding.why, finding.fix))
 
@@ -218,7 +225,9 @@ def _section(data: Mapping[str, Any], model: type[Section], path: str, depth: in
         yield from _entry(key, data[key], section, many, f"{path}{key}", depth, origins)
 
 
-def _entry(key: str, value: Any, section: type[Section] | None, many: bool, path: str, depth: int, origins: Mapping[str, str]) -> Iterator[str]:
+def _entry(
+    key: str, value: Any, section: type[Section] | None, many: bool, path: str, depth: int, origins: Mapping[str, str]
+) -> Iterator[str]:
     pad = "  " * depth
     if isinstance(value, Mapping) and value and (section is not None or key == "backends" or path.startswith("backends.")):
         yield f"{pad}{key}:"
@@ -257,7 +266,9 @@ def _kinds(made: Imported, shown: Callable[[tuple[str, ...]], str]) -> Iterator[
         for fate in found:
             to = tuple(prefix + ".".join(_place(address)) for address in fate.to) if kind == "native" else fate.to
             target = f" -> {shown(to)}" if to else ""
-            yield f"  {os.path.basename(fate.key.file)}: {fate.key.name or 'the whole file'}{target}" + (f" ({fate.why})" if fate.why else "")
+            yield f"  {os.path.basename(fate.key.file)}: {fate.key.name or 'the whole file'}{target}" + (
+                f" ({fate.why})" if fate.why else ""
+            )
 
 
 def as_data(made: Imported) -> dict[str, Any]:

@@ -164,7 +164,12 @@ def _job(found: str, known: list[NativeFile]) -> tuple[str, list[NativeFile]]:
 
 def _other(file: NativeFile, found: str) -> Diagnostic:
     return Diagnostic(
-        "LB320", f"`{file.name}` is a file of {file.trainer}, not of {found}", Span(file.name, 1, 1, 1, 1), "warning", "it was left out", "import it on its own"
+        "LB320",
+        f"`{file.name}` is a file of {file.trainer}, not of {found}",
+        Span(file.name, 1, 1, 1, 1),
+        "warning",
+        "it was left out",
+        "import it on its own",
     )
 
 

@@ -145,7 +145,10 @@ def as_data(old: Contract, new: Contract, changes: Sequence[Change], configs: Se
             {
                 "file": item.file,
                 "problem": item.problem,
-                "concerns": [{**asdict(found.change), "text": found.text, "field": dict(item.intent).get(found.change.key, "")} for found in item.concerns],
+                "concerns": [
+                    {**asdict(found.change), "text": found.text, "field": dict(item.intent).get(found.change.key, "")}
+                    for found in item.concerns
+                ],
             }
             for item in configs
         ],

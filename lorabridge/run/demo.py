@@ -27,12 +27,17 @@ def make_demo(folder: Path, steps: int) -> Path:
     if found is None or found.problems:
         raise DemoError("; ".join(found.problems) if found else "the embedded trainer was not found")
     drawn = subprocess.run(
-        [str(found.python), "-m", "lorabridge.backends.embedded.trainer.shapes", str(folder / "images")], capture_output=True, text=True, check=False
+        [str(found.python), "-m", "lorabridge.backends.embedded.trainer.shapes", str(folder / "images")],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if drawn.returncode:
         raise DemoError(f"the pictures could not be drawn: {(drawn.stderr.strip().splitlines() or ['no reason given'])[-1]}")
     model = Path(embedded.__file__).resolve().parent / "toy_base"
-    template = jinja2.Template((template_dir() / "demo.yaml.jinja").read_text("utf-8"), keep_trailing_newline=True, undefined=jinja2.StrictUndefined)
+    template = jinja2.Template(
+        (template_dir() / "demo.yaml.jinja").read_text("utf-8"), keep_trailing_newline=True, undefined=jinja2.StrictUndefined
+    )
     text = template.render(schema=SCHEMA_ID, model=flow(model.as_posix()), steps=steps, every=max(1, steps // 3))
     config = folder / "stars.yaml"
     try:

@@ -38,7 +38,11 @@ def examine() -> list[Finding]:
 
 
 def _self() -> Finding:
-    return Finding("lorabridge", True, f"{__version__}, Python {platform.python_version()} at {sys.executable}, {platform.system()} {platform.machine()}")
+    return Finding(
+        "lorabridge",
+        True,
+        f"{__version__}, Python {platform.python_version()} at {sys.executable}, {platform.system()} {platform.machine()}",
+    )
 
 
 def _trainers() -> Iterator[Finding]:
@@ -48,7 +52,9 @@ def _trainers() -> Iterator[Finding]:
         backend = get_backend(name)
         found = backend.locate(os.environ)
         if found is None:
-            yield Finding(name, False, "not found", f"clone it, install it as its README says, then set {home_variable(name)}=/path/to/{name}")
+            yield Finding(
+                name, False, "not found", f"clone it, install it as its README says, then set {home_variable(name)}=/path/to/{name}"
+            )
             continue
         text = f"{found.home}, commit {found.commit[:10] or 'unknown'}, Python {found.python}"
         yield Finding(name, not found.problems, "; ".join([text, *found.problems]), _drifted(drift_of(name)))
@@ -104,7 +110,12 @@ def _embedded() -> Finding:
 def _gpus() -> Iterator[Finding]:
     tool = shutil.which("nvidia-smi")
     if tool is None:
-        yield Finding("GPU", False, "no NVIDIA driver (nvidia-smi is not on the PATH)", "check, compile and the demo work without; real models need a GPU")
+        yield Finding(
+            "GPU",
+            False,
+            "no NVIDIA driver (nvidia-smi is not on the PATH)",
+            "check, compile and the demo work without; real models need a GPU",
+        )
         return
     query = [tool, "--query-gpu=index,name,memory.total,memory.used,driver_version", "--format=csv,noheader,nounits"]
     try:

@@ -54,7 +54,9 @@ def prepare(loaded: Loaded, request: Request, environ: Mapping[str, str]) -> Job
     site_seed = secrets.randbelow(2**32 - 1) + 1 if seed == "random" else None
     for folder in islice(fresh(_parent(loaded, resolved.config, request), resolved.config.name, time.time()), 100):
         root, output = loaded.root.absolute().as_posix(), folder.output.as_posix()
-        plan = compile_config(loaded, request.backend, Site(root, output, request.unsupported, site_seed, request.file.name, folder.compiled.as_posix()))
+        plan = compile_config(
+            loaded, request.backend, Site(root, output, request.unsupported, site_seed, request.file.name, folder.compiled.as_posix())
+        )
         if not plan.ok:
             return list(plan.diagnostics)
         try:

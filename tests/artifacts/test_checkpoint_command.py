@@ -11,9 +11,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from .makers import FILES, raw_file, write, z_image
 
 from lorabridge.cli.checkpoint import command
+
+from .makers import FILES, raw_file, write, z_image
 
 
 def run(*arguments):

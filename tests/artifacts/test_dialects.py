@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from .makers import FILES, pair, write, z_image
 
 from lorabridge.artifacts.dialects import ENDINGS, PREFIXES, put_together, take_apart
 from lorabridge.artifacts.header import read_header
 from lorabridge.artifacts.modules import assemble, peft_config
+
+from .makers import FILES, pair, write, z_image
 
 REAL = {
     "flux1_lora": ("diffusers", "lora", 26, 8, None),

@@ -8,9 +8,10 @@ import shutil
 import tracemalloc
 
 import pytest
-from .makers import FILES, entry, pair, raw_file, write
 
 from lorabridge.artifacts.header import LONGEST_HEADER, parse_bytes, read_header
+
+from .makers import FILES, entry, pair, raw_file, write
 
 
 def codes(path):

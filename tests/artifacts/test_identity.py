@@ -6,13 +6,14 @@ import json
 
 import numpy as np
 import pytest
-from .makers import FILES, header_file, write, z_image
 
 from lorabridge.artifacts.folders import describe, pickled
 from lorabridge.artifacts.header import read_header
 from lorabridge.artifacts.identity import identify
 from lorabridge.artifacts.origin import epoch_in_name, origin_of, readable, step_in_name
 from lorabridge.artifacts.parts import ENCODERS, VAES, precision_of
+
+from .makers import FILES, header_file, write, z_image
 
 FAMILIES_OF = {
     "flux1_lora": ("flux1",),

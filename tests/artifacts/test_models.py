@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from .makers import FILES, encoder_file, header_file, model_file
 
 from lorabridge.artifacts.models import check_models
 from lorabridge.config.load import load
+
+from .makers import FILES, encoder_file, header_file, model_file
 
 CONFIG = """
 lorabridge: 1

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from .makers import FILES, pair, write
 
 from lorabridge.artifacts.header import read_header
 from lorabridge.artifacts.inspect import inspect
 from lorabridge.artifacts.modules import assemble
 from lorabridge.artifacts.norms import norms_of, product_norm
 from lorabridge.artifacts.read import Reader
+
+from .makers import FILES, pair, write
 
 RNG = np.random.default_rng(3)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from .makers import write
 
 from lorabridge.artifacts import read
 from lorabridge.artifacts.header import read_header
 from lorabridge.artifacts.read import CutError, Reader, look
+
+from .makers import write
 
 FLOATS = ("F16", "BF16", "F32", "F64", "F8_E5M2", "F8_E4M3", "F8_E4M3FNUZ", "F8_E5M2FNUZ")
 

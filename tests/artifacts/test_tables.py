@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from .makers import entry, raw_file
 
 from lorabridge.artifacts.identity import identify
 from lorabridge.artifacts.tables import Row, flat, leaders, matches, pattern, same, tables, wanted
 from lorabridge.families import FAMILIES
+
+from .makers import entry, raw_file
 
 TABLES = {f"{table.architecture} {table.name}": table for table in tables()}
 

@@ -6,11 +6,12 @@ import json
 
 import numpy as np
 import pytest
-from .makers import FILES, Z, entry, pair, raw_file, write, z_image
 
 from lorabridge.artifacts.expect import Expectation, expectation
 from lorabridge.artifacts.verify import verify
 from lorabridge.config.load import load
+
+from .makers import FILES, Z, entry, pair, raw_file, write, z_image
 
 
 def codes(path, expected=None, base=None, level=("error", "warning")):

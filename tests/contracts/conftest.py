@@ -37,7 +37,11 @@ def options(tmp_path: Path) -> Callable[..., dict[str, Entry]]:
         scope = Scope(module)
         scope.names["__name__"] = "__main__"
         tracer.run(module.tree.body, scope)
-        return {name if not parser.name else f"{parser.name.strip()}:{name}": entry for parser in tracer.parsers for name, entry in parser.options.items()}
+        return {
+            name if not parser.name else f"{parser.name.strip()}:{name}": entry
+            for parser in tracer.parsers
+            for name, entry in parser.options.items()
+        }
 
     return run
 
@@ -46,7 +50,9 @@ def options(tmp_path: Path) -> Callable[..., dict[str, Entry]]:
 def keys(tmp_path: Path) -> Callable[..., dict[str, Section]]:
     """The keys that class `Job` of `main.py` reads of the table that it is given as `config`, by section."""
 
-    def run(body: str, *, fixed: dict[tuple[str, ...], str] | None = None, readers: dict[str, str] | None = None, **files: str) -> dict[str, Section]:
+    def run(
+        body: str, *, fixed: dict[tuple[str, ...], str] | None = None, readers: dict[str, str] | None = None, **files: str
+    ) -> dict[str, Section]:
         write(tmp_path, {"main.py": body, **{f"{name}.py": text for name, text in files.items()}})
         module = Checkout(tmp_path, tmp_path).module("main")
         assert module is not None

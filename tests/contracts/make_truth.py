@@ -78,7 +78,9 @@ def _fields(classes: dict[str, Any]) -> tuple[list[str], dict[str, list[int]]]:
             default = _written(facts["default"]) if "at" in facts else facts["default"]
             computed = isinstance(default, dict) and "$expr" in default
             found = {"name": name, "default": None, "computed": True} if computed else {"name": name, "default": default}
-            row = json.dumps(found | ({"type": facts["annotation"]} if facts.get("annotation") in ("int", "float", "bool", "str", "dict") else {}))
+            row = json.dumps(
+                found | ({"type": facts["annotation"]} if facts.get("annotation") in ("int", "float", "bool", "str", "dict") else {})
+            )
             if row not in rows:
                 rows.append(row)
             used.setdefault(section, []).append(rows.index(row))

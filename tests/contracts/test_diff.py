@@ -49,7 +49,10 @@ def test_what_is_no_change() -> None:
 
 def test_whole_sections() -> None:
     changes = compare(contract(a={"x": entry()}, c={}), contract(b={"x": entry(), "y": entry()}, c={}))
-    assert [(item.kind, item.section, item.before, item.after) for item in changes] == [("section-removed", "a", 1, None), ("section-added", "b", None, 2)]
+    assert [(item.kind, item.section, item.before, item.after) for item in changes] == [
+        ("section-removed", "a", 1, None),
+        ("section-added", "b", None, 2),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +63,11 @@ def test_whole_sections() -> None:
         (("default", 1, 2), {}, "the config does not write it: the value becomes 2 instead of 1"),
         (("default", 1, 2), {"key": 1}, ""),
         (("default", 1.0, {"of": "lr", "value": 1.0}), {}, ""),
-        (("default", 1.0, {"of": "lr", "value": 1.0}), {"lr": 5}, "the config does not write it: the value becomes that of `lr` (1.0) instead of 1.0"),
+        (
+            ("default", 1.0, {"of": "lr", "value": 1.0}),
+            {"lr": 5},
+            "the config does not write it: the value becomes that of `lr` (1.0) instead of 1.0",
+        ),
         (("choices", ["a", "b"], ["a"]), {"key": "b"}, 'the config writes "b", which is no choice any more'),
         (("choices", ["a", "b"], ["a"]), {"key": "a"}, ""),
         (("choices", ["a"], None), {"key": "a"}, ""),

@@ -82,7 +82,10 @@ def test_musubi(tree: Tree) -> None:
 
 
 def test_musubi_before_it_was_a_package(tree: Tree) -> None:
-    loose = {name.removeprefix("src/musubi_tuner/"): text.replace("musubi_tuner.", "").replace("from musubi_tuner import", "import") for name, text in MUSUBI.items()}
+    loose = {
+        name.removeprefix("src/musubi_tuner/"): text.replace("musubi_tuner.", "").replace("from musubi_tuner import", "import")
+        for name, text in MUSUBI.items()
+    }
     loose |= {"hv_train_network.py": loose.pop("a_train.py")}
     del loose["b_train.py"], loose["train_network.py"]
     assert set(extract(tree(loose)).sections["hv_train_network"].keys) == {"steps", "fp8_scaled"}
@@ -288,7 +291,9 @@ def test_ai_toolkit(tree: Tree) -> None:
     assert found.sections["config"].keys["name"].required
 
 
-@pytest.mark.parametrize(("files", "name"), [(MUSUBI, "musubi"), (DIFFUSION_PIPE, "diffusion-pipe"), (AI_TOOLKIT, "ai-toolkit"), ({"x.py": ""}, None)])
+@pytest.mark.parametrize(
+    ("files", "name"), [(MUSUBI, "musubi"), (DIFFUSION_PIPE, "diffusion-pipe"), (AI_TOOLKIT, "ai-toolkit"), ({"x.py": ""}, None)]
+)
 def test_recognised(tree: Tree, files: dict[str, str], name: str | None) -> None:
     assert recognise(tree(files)) == name
 

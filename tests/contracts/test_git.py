@@ -27,9 +27,23 @@ def make(root: Path, files: dict[str, str]) -> Path:
     [
         ({".git/HEAD": f"{ONE}\n"}, ONE),
         ({".git/HEAD": "ref: refs/heads/main\n", ".git/refs/heads/main": f"{ONE}\n"}, ONE),
-        ({".git/HEAD": "ref: refs/heads/main\n", ".git/packed-refs": f"# pack-refs\n{TWO} refs/heads/dev\n{ONE} refs/heads/main\n^{TWO}\n"}, ONE),
+        (
+            {
+                ".git/HEAD": "ref: refs/heads/main\n",
+                ".git/packed-refs": f"# pack-refs\n{TWO} refs/heads/dev\n{ONE} refs/heads/main\n^{TWO}\n",
+            },
+            ONE,
+        ),
         ({".git/HEAD": "ref: refs/heads/main\n", ".git/refs/heads/main": ONE, ".git/packed-refs": f"{TWO} refs/heads/main\n"}, ONE),
-        ({".git": "gitdir: ../store\n", "../store/HEAD": "ref: refs/heads/w\n", "../store/commondir": "common\n", "../store/common/refs/heads/w": ONE}, ONE),
+        (
+            {
+                ".git": "gitdir: ../store\n",
+                "../store/HEAD": "ref: refs/heads/w\n",
+                "../store/commondir": "common\n",
+                "../store/common/refs/heads/w": ONE,
+            },
+            ONE,
+        ),
         ({".git/HEAD": "ref: refs/heads/new\n"}, ""),
         ({".git/HEAD": "what is this"}, ""),
         ({".git": "gitdir: nowhere\n"}, ""),

@@ -53,7 +53,14 @@ def test_what_is_too_large_is_not_followed(options: Options, value: str) -> None
 
 
 def test_nested_loops_end(options: Options) -> None:
-    loops = "L = " + repr(list(range(300))) + "\n" + "".join(f"{'  ' * depth}for v{depth} in L:\n" for depth in range(6)) + "  " * 6 + "x = v0 + v1\n"
+    loops = (
+        "L = "
+        + repr(list(range(300)))
+        + "\n"
+        + "".join(f"{'  ' * depth}for v{depth} in L:\n" for depth in range(6))
+        + "  " * 6
+        + "x = v0 + v1\n"
+    )
     with pytest.raises(ValueError, match="more than can be followed"):
         options(START + loops)
 

@@ -162,7 +162,9 @@ def test_choices_and_defaults_from_elsewhere(options: Options) -> None:
 
 
 def test_commented_and_dead_code_adds_nothing(options: Options) -> None:
-    found = options(HEAD + '# parser.add_argument("--gone")\nif False:\n    parser.add_argument("--dead")\ntext = \'parser.add_argument("--text")\'\n')
+    found = options(
+        HEAD + '# parser.add_argument("--gone")\nif False:\n    parser.add_argument("--dead")\ntext = \'parser.add_argument("--text")\'\n'
+    )
     assert found == {}
 
 

@@ -14,9 +14,13 @@ A = Contract(
     "musubi",
     "a" * 40,
     {
-        "train": Section({"b": Entry("shared.py:2", type="int", default=0), "a": Entry("shared.py:1"), "own": Entry("train.py:9", default=False)}),
+        "train": Section(
+            {"b": Entry("shared.py:2", type="int", default=0), "a": Entry("shared.py:1"), "own": Entry("train.py:9", default=False)}
+        ),
         "tune": Section({"a": Entry("shared.py:1"), "b": Entry("shared.py:2", type="int", default=0)}, ("other.package",)),
-        "cache": Section({"b": Entry("shared.py:2", type="int", default=1), "c": Entry("x.py:1", choices=("x", None), default_of="a.b", required=True)}),
+        "cache": Section(
+            {"b": Entry("shared.py:2", type="int", default=1), "c": Entry("x.py:1", choices=("x", None), default_of="a.b", required=True)}
+        ),
         "empty": Section({}),
     },
     "1.0",
@@ -49,7 +53,18 @@ def test_a_change_of_one_entry_is_a_change_of_one_line() -> None:
     assert sum(1 for one, two in zip(before, after, strict=True) if one != two) == 1
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", '{"format": 2}', "nonsense", '{"format": 1}', '{"format": 1, "trainer": "x", "shared": {}, "sections": {"a": {"with": ["b"], "keys": {}}}}', '{"commit": "30c658c", "groups": {}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "{}",
+        '{"format": 2}',
+        "nonsense",
+        '{"format": 1}',
+        '{"format": 1, "trainer": "x", "shared": {}, "sections": {"a": {"with": ["b"], "keys": {}}}}',
+        '{"commit": "30c658c", "groups": {}}',
+    ],
+)
 def test_other_files_are_no_contracts(text: str) -> None:
     with pytest.raises(ValueError, match=r"contract|Expecting"):
         loads(text)

@@ -199,7 +199,9 @@ def test_choices_that_branches_enforce(keys: Keys) -> None:
 
 
 def test_what_the_trainer_writes_first_is_overwritten(keys: Keys) -> None:
-    found = keys("class Job:\n    def __init__(self, config):\n        config['dtype'] = 'x'\n        if y:\n            config['z'] = 1\n        a, b = config.get('dtype'), config.get('z')\n")
+    found = keys(
+        "class Job:\n    def __init__(self, config):\n        config['dtype'] = 'x'\n        if y:\n            config['z'] = 1\n        a, b = config.get('dtype'), config.get('z')\n"
+    )
     assert facts(found["job"], "dtype") == {"overwritten": True}
     assert facts(found["job"], "z") == {}
 
@@ -220,7 +222,15 @@ class Job:
 """
 
 
-@pytest.mark.parametrize(("kind", "expected"), [("flux", {"guidance", "path"}), ("wan", {"t5", "path"}), ("wan22", {"t5", "expert", "path"}), ("", {"guidance", "t5", "expert", "path"})])
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("flux", {"guidance", "path"}),
+        ("wan", {"t5", "path"}),
+        ("wan22", {"t5", "expert", "path"}),
+        ("", {"guidance", "t5", "expert", "path"}),
+    ],
+)
 def test_a_selecting_key_decides_branches(keys: Keys, kind: str, expected: set[str]) -> None:
     found = keys(SELECT, fixed={("job", "model", "type"): kind} if kind else {})
     assert set(found["model"].keys) == {"type", *expected}
@@ -245,7 +255,9 @@ def test_a_reading_method_of_the_trainer(keys: Keys) -> None:
 
 
 def test_a_branch_does_not_lose_a_table(keys: Keys) -> None:
-    found = keys("class Job:\n    def __init__(self, config):\n        raw = config.get('a')\n        if y:\n            raw = other()\n        raw['k']\n")
+    found = keys(
+        "class Job:\n    def __init__(self, config):\n        raw = config.get('a')\n        if y:\n            raw = other()\n        raw['k']\n"
+    )
     assert set(found["a"].keys) == {"k"}
     found = keys("class Job:\n    def __init__(self, config):\n        raw = config.get('a')\n        raw = other()\n        raw['k']\n")
     assert "a" not in found
@@ -263,5 +275,7 @@ def test_a_word_that_is_searched_for_is_no_key(keys: Keys) -> None:
 
 
 def test_a_table_that_is_walked_through_is_open(keys: Keys) -> None:
-    found = keys("class Job:\n    def __init__(self, config):\n        for k, v in config['opt'].items():\n            pass\n        config['opt'].get('lr')\n")
+    found = keys(
+        "class Job:\n    def __init__(self, config):\n        for k, v in config['opt'].items():\n            pass\n        config['opt'].get('lr')\n"
+    )
     assert found["opt"].takes == ("*",)

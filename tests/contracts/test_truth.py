@@ -125,7 +125,9 @@ def test_the_shipped_file_is_what_the_checkout_gives(trainer: str) -> None:
     assert dumps(dated) == path_of(found).read_text(encoding="utf-8")
 
 
-_READ = re.compile(r"""\b(?:self\.)?(model|adapter|directory|dataset|optim)?_?config(?:\.get\(|\.pop\(|\.setdefault\(|\[)['"]([a-z]\w*)['"]""")
+_READ = re.compile(
+    r"""\b(?:self\.)?(model|adapter|directory|dataset|optim)?_?config(?:\.get\(|\.pop\(|\.setdefault\(|\[)['"]([a-z]\w*)['"]"""
+)
 
 
 def test_every_read_that_a_plain_search_finds_is_in_the_contract() -> None:
@@ -134,7 +136,14 @@ def test_every_read_that_a_plain_search_finds_is_in_the_contract() -> None:
     if place is None:
         pytest.skip("LORABRIDGE_DIFFUSION_PIPE_HOME names no checkout of diffusion-pipe")
     known = {key for section in fresh(place, "diffusion-pipe").sections.values() for key in section.keys}
-    files = [place / "train.py", place / "utils/dataset.py", place / "utils/saver.py", place / "utils/common.py", *sorted((place / "models").glob("*.py")), place / "models/wan/wan.py"]
+    files = [
+        place / "train.py",
+        place / "utils/dataset.py",
+        place / "utils/saver.py",
+        place / "utils/common.py",
+        *sorted((place / "models").glob("*.py")),
+        place / "models/wan/wan.py",
+    ]
     found = {}
     for file in files:
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):

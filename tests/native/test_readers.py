@@ -11,7 +11,8 @@ from lorabridge.plan.native import check_texts
 
 def _places(file: NativeFile) -> dict[str, tuple[int, int, int, int]]:
     return {
-        ".".join(map(str, path)): (place.key.line, place.key.column, place.value.line, place.value.column) for path, place in file.places.items()
+        ".".join(map(str, path)): (place.key.line, place.key.column, place.value.line, place.value.column)
+        for path, place in file.places.items()
     }
 
 
@@ -97,7 +98,11 @@ def test_script() -> None:
     text = 'export DIT=/m/x\nM="$HOME/m"\nCUDA=0 accelerate launch --a b dir/zimage_train_network.py \\\n  --dit $DIT --vae "$M/v" --x=~/o \'$y\' && python run.py j.yaml\n'
     file = read_text(text, "x.sh")
     first, second = launches(file)
-    assert (first.launcher, first.script, [word.text for word in first.before]) == ("accelerate", "zimage_train_network", ["accelerate", "launch", "--a", "b"])
+    assert (first.launcher, first.script, [word.text for word in first.before]) == (
+        "accelerate",
+        "zimage_train_network",
+        ["accelerate", "launch", "--a", "b"],
+    )
     assert {name: word.text for name, word in first.env.items()} == {"DIT": "/m/x", "CUDA": "0"}
     dit, vae, other, last = arguments(first.after)
     assert (dit.name, dit.values[0].text, dit.values[0].known, dit.word.span.line, dit.word.span.column) == ("--dit", "/m/x", True, 4, 3)
@@ -136,7 +141,7 @@ def test_script_continuations(text: str, errors: int) -> None:
 
 
 def test_windows_script() -> None:
-    file = read_text("set DIT=C:\\m\\x\npython zimage_train_network.py ^\r\n --dit %DIT% --vae \"C:\\v\"\r\n", "x.bat")
+    file = read_text('set DIT=C:\\m\\x\npython zimage_train_network.py ^\r\n --dit %DIT% --vae "C:\\v"\r\n', "x.bat")
     assert [[word.text for word in item.values] for item in arguments(launches(file)[0].after)] == [["C:\\m\\x"], ["C:\\v"]]
     assert file.diagnostics == []
 

@@ -32,7 +32,11 @@ def _run(*arguments: str) -> Result:
 
 def test_another_text_with_the_same_meaning_is_equal(tmp_path: Path) -> None:
     one = _file(tmp_path, "a.yaml", SMALL)
-    two = _file(tmp_path, "b.yaml", "# other\n" + SMALL.replace("[{images: pictures}]", "\n  - images: pictures\n    repeats: 1") + "save: {every: never}\n")
+    two = _file(
+        tmp_path,
+        "b.yaml",
+        "# other\n" + SMALL.replace("[{images: pictures}]", "\n  - images: pictures\n    repeats: 1") + "save: {every: never}\n",
+    )
     result = _run(one, two)
     three = _run(one, one)
     assert three.return_value == 0

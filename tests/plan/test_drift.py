@@ -63,7 +63,12 @@ def test_everything_that_is_written_is_read_by_the_trainer(load_text: Callable[.
 
 def test_used_keys_of_musubi(load_text: Callable[..., Loaded]) -> None:
     used = used_keys(plan(load_text, "musubi"))
-    assert set(used) == {"qwen_image_cache_latents", "qwen_image_cache_text_encoder_outputs", "qwen_image_train_network", "dataset.datasets[] (image)"}
+    assert set(used) == {
+        "qwen_image_cache_latents",
+        "qwen_image_cache_text_encoder_outputs",
+        "qwen_image_train_network",
+        "dataset.datasets[] (image)",
+    }
     assert used["qwen_image_train_network"]["network_dim"] == 16
     assert used["qwen_image_cache_latents"]["vae"] == "/m/v.safetensors"
     assert used["dataset.datasets[] (image)"]["num_repeats"] == 2
@@ -94,7 +99,11 @@ def test_flags_of_every_form(load_text: Callable[..., Loaded]) -> None:
 
 
 def test_a_field_is_named_only_where_it_is_the_only_one() -> None:
-    notes = (Note("exact", "optimizer.lr", "1", "train:lr"), Note("exact", "a.b", "1", "train:x.rank"), Note("exact", "c.d", "1", "data:rank"))
+    notes = (
+        Note("exact", "optimizer.lr", "1", "train:lr"),
+        Note("exact", "a.b", "1", "train:x.rank"),
+        Note("exact", "c.d", "1", "data:rank"),
+    )
     assert _intent(Plan("musubi", notes=notes)) == {"lr": "optimizer.lr"}
 
 
@@ -186,7 +195,9 @@ def test_the_same_change_in_many_scripts_is_one_line(tmp_path: Path) -> None:
 def test_extract_and_show(tmp_path: Path) -> None:
     root = tmp_path / "trainer"
     (root / "src/musubi_tuner").mkdir(parents=True)
-    body = "import argparse\nif __name__ == '__main__':\n    p = argparse.ArgumentParser()\n    p.add_argument('--x', type=int, default=3)\n"
+    body = (
+        "import argparse\nif __name__ == '__main__':\n    p = argparse.ArgumentParser()\n    p.add_argument('--x', type=int, default=3)\n"
+    )
     (root / "src/musubi_tuner/go.py").write_text(body, encoding="utf-8")
     code, text = run("extract", str(root), "-o", str(tmp_path / "out.json"))
     assert (code, text.strip()) == (0, f"wrote {tmp_path / 'out.json'}: musubi without a commit, 1 entries in 1 sections")
@@ -210,7 +221,9 @@ def test_drift_of_an_installation(tmp_path: Path) -> None:
     assert empty is not None
     assert empty.any
     assert "nothing that musubi reads" in empty.problem
-    body = "import argparse\nif __name__ == '__main__':\n    p = argparse.ArgumentParser()\n    p.add_argument('--dim', type=int, default=3)\n"
+    body = (
+        "import argparse\nif __name__ == '__main__':\n    p = argparse.ArgumentParser()\n    p.add_argument('--dim', type=int, default=3)\n"
+    )
     (root / "src/musubi_tuner/qwen_extract_lora.py").write_text(body, encoding="utf-8")
     live = drift(root, "musubi", "f" * 40, {"qwen_extract_lora": {"dim": 4, "device": "cpu"}}, base.commit)
     assert live is not None

@@ -95,7 +95,9 @@ def test_verdicts(run, script, reason, code, cause):
         assert ran.verdict.fix
         diagnostic = ran.verdict.diagnostic()
         assert diagnostic is not None
-        assert diagnostic.code == {"untrained": "LB703", "out of memory": "LB704", "diverged": "LB705", "rejected": "LB706"}.get(reason, "LB702")
+        assert diagnostic.code == {"untrained": "LB703", "out of memory": "LB704", "diverged": "LB705", "rejected": "LB706"}.get(
+            reason, "LB702"
+        )
         assert str(ran.folder.log("train")) in diagnostic.why
 
 

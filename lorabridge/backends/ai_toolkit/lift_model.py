@@ -139,7 +139,9 @@ def lift_network(state: Lifting, arch: Arch | None, present: bool) -> None:
                     None,
                     "warning",
                     "the trainer forces alpha to the rank for this architecture",
-                    f"nothing changes if you remove it; for the strength of alpha {alpha}, scale the LoRA by {alpha / rank:g} where it is used" if rank else "",
+                    f"nothing changes if you remove it; for the strength of alpha {alpha}, scale the LoRA by {alpha / rank:g} where it is used"
+                    if rank
+                    else "",
                     f"config.process[0].network.{written}",
                 )
             )

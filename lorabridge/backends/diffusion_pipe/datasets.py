@@ -157,7 +157,14 @@ def _captions(out: Lowering, here: str, data: Dataset, table: dict[str, Any]) ->
         path = f"{here}.trigger" if out.wrote(f"{here}.trigger") else "trigger"
         text = "put before every caption of the folder, also where it stands already; `[trigger]` in a caption file is not replaced"
         out.note("rewritten", path, trigger, ":caption_prefix", prefix, text)
-        out.problem("LB302", path, f"`{trigger}` is put before every caption", "where a caption holds it already it then stands twice", "leave `trigger` out if the captions hold it", "hint")
+        out.problem(
+            "LB302",
+            path,
+            f"`{trigger}` is put before every caption",
+            "where a caption holds it already it then stands twice",
+            "leave `trigger` out if the captions hold it",
+            "hint",
+        )
     if captions.prefix:
         out.note("exact", f"{here}.captions.prefix", captions.prefix, ":caption_prefix", prefix, "before shuffled tags too")
     if captions.shuffle:

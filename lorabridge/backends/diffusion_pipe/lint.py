@@ -56,7 +56,10 @@ def _users(file: NativeFile, jobs: Sequence[Job]) -> list[Job]:
 def dataset_names(job: Job) -> list[str]:
     """The names of the dataset files that a main file reads."""
     evals = job.data.get("eval_datasets")
-    named = [job.data.get("dataset"), *(entry.get("config") for entry in (evals if isinstance(evals, list) else []) if isinstance(entry, dict))]
+    named = [
+        job.data.get("dataset"),
+        *(entry.get("config") for entry in (evals if isinstance(evals, list) else []) if isinstance(entry, dict)),
+    ]
     return [base(name) for name in named if isinstance(name, str)]
 
 

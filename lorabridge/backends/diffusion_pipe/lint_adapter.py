@@ -43,7 +43,9 @@ def _keys(job: Job, table: dict[str, Any]) -> dict[str, Any]:
         here: KeyPath = ("adapter", key)
         if key == "alpha":
             fix = "remove it: alpha always equals rank here"
-            job.report("LB315", here, "`alpha` cannot be set", f"NotImplementedError {_AT_ONCE}: the trainer forces alpha = rank", fix, on="key")
+            job.report(
+                "LB315", here, "`alpha` cannot be set", f"NotImplementedError {_AT_ONCE}: the trainer forces alpha = rank", fix, on="key"
+            )
         elif key not in known:
             stranger(job.found, job.main, here, known, "[adapter]")
         elif key in ("rank", "exclude_modules", "fuse_adapters") or _FOR.get(key, table.get("type")) != table.get("type"):
@@ -81,7 +83,9 @@ def _kind(job: Job, table: dict[str, Any], kind: Any) -> None:
     for key, owner in _FOR.items():
         if key in table and kind in ("lora", "lokr") and kind != owner:
             says = f"`{key}` is not read for {kind}"
-            job.report("LB312", ("adapter", key), says, f"only `type = '{owner}'` reads it", "remove it", "warning", "key", [("adapter", "type")])
+            job.report(
+                "LB312", ("adapter", key), says, f"only `type = '{owner}'` reads it", "remove it", "warning", "key", [("adapter", "type")]
+            )
     if kind == "lokr" and job.arch is not None and not job.arch.lokr:
         when = "at the first save, after all that training" if job.type == "flux" else _LATE
         job.report("LB315", ("adapter", "type"), f"{job.name} has no lokr", f"NotImplementedError {when}", "write `type = 'lora'`")
@@ -98,7 +102,9 @@ def _dropout(job: Job, good: dict[str, Any], kind: Any) -> None:
         elif value == 1:
             job.report("LB323", here, f"`{key} = {value}` drops all of the adapter", "nothing is learned", "write a fraction, such as 0.1")
         elif value < 0:
-            job.report("LB317", here, f"`{key} = {value}` has no effect", "only values above 0 switch it on", "write 0, or a fraction", "warning")
+            job.report(
+                "LB317", here, f"`{key} = {value}` has no effect", "only values above 0 switch it on", "write 0, or a fraction", "warning"
+            )
 
 
 def _loading(job: Job, table: dict[str, Any], kind: Any) -> None:
@@ -118,7 +124,13 @@ def _loading(job: Job, table: dict[str, Any], kind: Any) -> None:
         fix = f"write `{job.arch.merges}` in [model]" if job.arch.merges else "remove it"
         job.report("LB312", where, f"`fuse_adapters` is not read for {job.name}", "only flux and chroma read it", fix, "warning", "key")
     elif not isinstance(fused, list) or any(not isinstance(item, dict) or "path" not in item for item in fused):
-        job.report("LB313", where, "`fuse_adapters` must be a list of tables with `path` and `weight`", f"it fails {_LATE}", "write `[{path = '...', weight = 1.0}]`")
+        job.report(
+            "LB313",
+            where,
+            "`fuse_adapters` must be a list of tables with `path` and `weight`",
+            f"it fails {_LATE}",
+            "write `[{path = '...', weight = 1.0}]`",
+        )
 
 
 def _excluded(job: Job, table: dict[str, Any]) -> None:
@@ -134,7 +146,13 @@ def _excluded(job: Job, table: dict[str, Any]) -> None:
         try:
             re.compile(value)
         except re.error as error:
-            job.report("LB315", here, f"`exclude_modules` is no regular expression: {error}", f"it fails {_LATE}", "mend it, or write a list of names")
+            job.report(
+                "LB315",
+                here,
+                f"`exclude_modules` is no regular expression: {error}",
+                f"it fails {_LATE}",
+                "mend it, or write a list of names",
+            )
 
 
 def check_monitoring(job: Job) -> None:
@@ -155,4 +173,11 @@ def check_monitoring(job: Job) -> None:
         if key not in table:
             job.missing(("monitoring", key), f"KeyError {_LATE}", f"write `{key}`, or `enable_wandb = false`")
     if table.get("wandb_api_key") == "":
-        job.report("LB315", ("monitoring", "wandb_api_key"), "`wandb_api_key` is empty", f"wandb asks for it or fails, {_LATE}", "write the key", "warning")
+        job.report(
+            "LB315",
+            ("monitoring", "wandb_api_key"),
+            "`wandb_api_key` is empty",
+            f"wandb asks for it or fails, {_LATE}",
+            "write the key",
+            "warning",
+        )

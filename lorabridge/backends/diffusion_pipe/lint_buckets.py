@@ -31,7 +31,9 @@ class _Rules:
     def __init__(self, job: Job, file: NativeFile, here: KeyPath, table: Table, top: Table) -> None:
         self.job, self.file, self.here, self.table, self.top = job, file, here, table, top
 
-    def tell(self, code: str, key: str, says: str, why: str, fix: str, severity: str = "error", index: int | None = None, on: str = "value") -> None:
+    def tell(
+        self, code: str, key: str, says: str, why: str, fix: str, severity: str = "error", index: int | None = None, on: str = "value"
+    ) -> None:
         path = (*self.here, key) if index is None else (*self.here, key, index)
         report(self.job.found, self.file, code, path, says, why, fix, severity, on)  # type: ignore[arg-type]
 
@@ -47,22 +49,52 @@ class _Rules:
             self.tell("LB313", "resolutions", f"`resolutions = {spell(value)}` is no list", f"TypeError {_BEFORE}", fix)
             return
         if not value and "size_buckets" not in self.table:
-            self.tell("LB315", "resolutions", "`resolutions` is empty", "there is nothing to train at: it fails after caching", "write `[1024]`")
+            self.tell(
+                "LB315", "resolutions", "`resolutions` is empty", "there is nothing to train at: it fails after caching", "write `[1024]`"
+            )
         for index, item in enumerate(value):
             sides = item if isinstance(item, list) else [item]
             if not all(numeric(side) for side in sides) or (isinstance(item, list) and len(item) != 2):
-                self.tell("LB315", "resolutions", f"{spell(item)} is neither a side nor `[width, height]`", f"it fails {_BEFORE}", "write numbers", index=index)
+                self.tell(
+                    "LB315",
+                    "resolutions",
+                    f"{spell(item)} is neither a side nor `[width, height]`",
+                    f"it fails {_BEFORE}",
+                    "write numbers",
+                    index=index,
+                )
             elif any(side <= 0 for side in sides):
-                self.tell("LB316", "resolutions", f"a resolution of {spell(item)}", f"no size can be made of it: {HANG}", "write a number above 0", index=index)
+                self.tell(
+                    "LB316",
+                    "resolutions",
+                    f"a resolution of {spell(item)}",
+                    f"no size can be made of it: {HANG}",
+                    "write a number above 0",
+                    index=index,
+                )
             elif any(side < 32 for side in sides):
-                self.tell("LB317", "resolutions", f"a resolution of {spell(item)} pixels", "sides are rounded to 16 or 32 pixels", "write the side in pixels", "warning", index)
+                self.tell(
+                    "LB317",
+                    "resolutions",
+                    f"a resolution of {spell(item)} pixels",
+                    "sides are rounded to 16 or 32 pixels",
+                    "write the side in pixels",
+                    "warning",
+                    index,
+                )
 
     def size_buckets(self) -> None:
         value = self.table.get("size_buckets")
         if "size_buckets" not in self.table:
             return
         if not isinstance(value, list):
-            self.tell("LB313", "size_buckets", f"`size_buckets = {spell(value)}` is no list", f"AttributeError {_BEFORE}", "write `[[width, height, frames]]`")
+            self.tell(
+                "LB313",
+                "size_buckets",
+                f"`size_buckets = {spell(value)}` is no list",
+                f"AttributeError {_BEFORE}",
+                "write `[[width, height, frames]]`",
+            )
             return
         if not value:
             why = "it counts as set, and no picture finds a size: RuntimeError (`Processed dataset was empty`) after the models are loaded"
@@ -70,35 +102,84 @@ class _Rules:
             return
         for index, item in enumerate(value):
             if not isinstance(item, list) or not all(numeric(number) for number in item):
-                self.tell("LB313", "size_buckets", f"{spell(item)} is no `[width, height, frames]`", f"it fails {_BEFORE}", "write `[[1024, 1024, 1]]`", index=index)
+                self.tell(
+                    "LB313",
+                    "size_buckets",
+                    f"{spell(item)} is no `[width, height, frames]`",
+                    f"it fails {_BEFORE}",
+                    "write `[[1024, 1024, 1]]`",
+                    index=index,
+                )
             elif len(item) != 3:
                 fix = f"write `{[*item, 1]}`" if len(item) == 2 else "write `[width, height, frames]`"
-                self.tell("LB315", "size_buckets", f"{spell(item)} has {len(item)} numbers where 3 belong", f"ValueError {_BEFORE}", fix, index=index)
+                self.tell(
+                    "LB315",
+                    "size_buckets",
+                    f"{spell(item)} has {len(item)} numbers where 3 belong",
+                    f"ValueError {_BEFORE}",
+                    fix,
+                    index=index,
+                )
             elif any(number <= 0 for number in item):
-                self.tell("LB316", "size_buckets", f"{spell(item)} holds a number that is not above 0", f"no size can be made of it: {HANG}", "write numbers from 1 on", index=index)
+                self.tell(
+                    "LB316",
+                    "size_buckets",
+                    f"{spell(item)} holds a number that is not above 0",
+                    f"no size can be made of it: {HANG}",
+                    "write numbers from 1 on",
+                    index=index,
+                )
             elif item[2] > 1:
                 self.length("size_buckets", item[2], index)
         arch = self.job.arch
         if arch is not None and arch.fps is None and all(isinstance(item, list) and len(item) == 3 and item[2] != 1 for item in value):
             says = f"no bucket is for pictures, and {self.job.name} takes nothing else"
-            self.tell("LB323", "size_buckets", says, "everything is skipped; it fails or hangs after that", "write 1 as the number of frames")
+            self.tell(
+                "LB323", "size_buckets", says, "everything is skipped; it fails or hangs after that", "write 1 as the number of frames"
+            )
 
     def ratios(self) -> None:
         table = self.table
         for key in ("min_ar", "max_ar"):
             value = table.get(key)
             if isinstance(value, int | float) and value <= 0:
-                self.tell("LB315", key, f"`{key} = {spell(value)}` must be above 0", f"ValueError {_BEFORE}, or no ratio at all", "write a ratio, width / height")
+                self.tell(
+                    "LB315",
+                    key,
+                    f"`{key} = {spell(value)}` must be above 0",
+                    f"ValueError {_BEFORE}, or no ratio at all",
+                    "write a ratio, width / height",
+                )
         low, high = self.holds(table, "min_ar"), self.holds(table, "max_ar")
         if numeric(low) and numeric(high) and low > high and {"min_ar", "max_ar"} & table.keys():
-            self.tell("LB317", "min_ar" if "min_ar" in table else "max_ar", f"`min_ar` {low} is above `max_ar` {high}", "they are taken as the ends of one range", "swap them", "warning")
+            self.tell(
+                "LB317",
+                "min_ar" if "min_ar" in table else "max_ar",
+                f"`min_ar` {low} is above `max_ar` {high}",
+                "they are taken as the ends of one range",
+                "swap them",
+                "warning",
+            )
         count = table.get("num_ar_buckets")
         if isinstance(count, int) and count == 0:
-            self.tell("LB316", "num_ar_buckets", f"`num_ar_buckets = {spell(count)}`", f"no picture finds a ratio (ValueError): {HANG}", "write 1 or more")
+            self.tell(
+                "LB316",
+                "num_ar_buckets",
+                f"`num_ar_buckets = {spell(count)}`",
+                f"no picture finds a ratio (ValueError): {HANG}",
+                "write 1 or more",
+            )
         elif type(count) is int and count < 0:
             self.tell("LB315", "num_ar_buckets", f"`num_ar_buckets = {count}`", f"ValueError {_BEFORE}", "write 1 or more")
         elif count == 1 and type(count) is int and low != high:
-            self.tell("LB317", "num_ar_buckets", "one bucket is that of `min_ar`", f"every picture is cropped to {low}", "write 2 or more", "warning")
+            self.tell(
+                "LB317",
+                "num_ar_buckets",
+                "one bucket is that of `min_ar`",
+                f"every picture is cropped to {low}",
+                "write 2 or more",
+                "warning",
+            )
         self.ratio_list()
 
     def ratio_list(self) -> None:
@@ -111,9 +192,23 @@ class _Rules:
         for index, item in enumerate(value):
             numbers = item if isinstance(item, list) else [item]
             if not all(numeric(number) for number in numbers) or (isinstance(item, list) and len(item) != 2):
-                self.tell("LB315", "ar_buckets", f"{spell(item)} is neither a ratio nor `[width, height]`", f"it fails {_BEFORE}", "write numbers", index=index)
+                self.tell(
+                    "LB315",
+                    "ar_buckets",
+                    f"{spell(item)} is neither a ratio nor `[width, height]`",
+                    f"it fails {_BEFORE}",
+                    "write numbers",
+                    index=index,
+                )
             elif any(number <= 0 for number in numbers):
-                self.tell("LB315", "ar_buckets", f"a ratio of {spell(item)}", "it fails before or in caching", "write numbers above 0", index=index)
+                self.tell(
+                    "LB315",
+                    "ar_buckets",
+                    f"a ratio of {spell(item)}",
+                    "it fails before or in caching",
+                    "write numbers above 0",
+                    index=index,
+                )
 
     def frames(self) -> None:
         value = self.table.get("frame_buckets")
@@ -125,14 +220,29 @@ class _Rules:
             return
         for index, item in enumerate(value):
             if not numeric(item):
-                self.tell("LB313", "frame_buckets", f"{spell(item)} is no number of frames", f"TypeError {_BEFORE}", "write whole numbers", index=index)
+                self.tell(
+                    "LB313",
+                    "frame_buckets",
+                    f"{spell(item)} is no number of frames",
+                    f"TypeError {_BEFORE}",
+                    "write whole numbers",
+                    index=index,
+                )
             elif item < 1:
                 self.tell("LB317", "frame_buckets", f"{item} frames", "no clip is that short", "write 1 or more", "warning", index)
             elif item > 1:
                 self.length("frame_buckets", item, index)
         arch = self.job.arch
         if arch is not None and arch.fps is None and any(numeric(item) and item > 1 for item in value):
-            self.tell("LB312", "frame_buckets", f"{self.job.name} trains on pictures only", "clips are skipped with a warning", "remove it", "hint", on="key")
+            self.tell(
+                "LB312",
+                "frame_buckets",
+                f"{self.job.name} trains on pictures only",
+                "clips are skipped with a warning",
+                "remove it",
+                "hint",
+                on="key",
+            )
 
     def length(self, key: str, frames: Any, index: int) -> None:
         """Frames that the model's frame scheme rounds down."""
@@ -143,7 +253,15 @@ class _Rules:
         good = frames // 17 * 17 if arch.frames == 17 else (frames - 1) // arch.frames * arch.frames + 1
         if max(good, 1) != frames:
             says = f"{frames} frames are cut to {max(int(good), 1)}"
-            self.tell("LB317", key, says, f"{self.job.name} takes {scheme} frames; the rest is dropped in silence", f"write {max(int(good), 1)}", "warning", index)
+            self.tell(
+                "LB317",
+                key,
+                says,
+                f"{self.job.name} takes {scheme} frames; the rest is dropped in silence",
+                f"write {max(int(good), 1)}",
+                "warning",
+                index,
+            )
 
     def top_level(self, tables: Sequence[Table]) -> None:
         """Keys that must stand at the top even where every directory sets them (utils/dataset.py:469, 502)."""
@@ -178,7 +296,15 @@ class _Rules:
         if all(said(table, "size_buckets") is not None for table in everywhere):
             for key in ("resolutions", "ar_buckets", *_AR_KEYS, "frame_buckets"):
                 if key in self.table and self.job.type != "cosmos":
-                    self.tell("LB312", key, f"`{key}` has no effect beside `size_buckets`", "they say each size in full", "keep one of them", "warning", on="key")
+                    self.tell(
+                        "LB312",
+                        key,
+                        f"`{key}` has no effect beside `size_buckets`",
+                        "they say each size in full",
+                        "keep one of them",
+                        "warning",
+                        on="key",
+                    )
             return
         if not any(said(table, "enable_ar_bucket") for table in everywhere):
             for key in ("ar_buckets", *_AR_KEYS):
@@ -187,4 +313,12 @@ class _Rules:
                     self.tell("LB312", key, f"`{key}` has no effect", why, "write `enable_ar_bucket = true`", "warning", on="key")
         elif self.table.get("ar_buckets") and any(key in self.table for key in _AR_KEYS):
             key = next(key for key in _AR_KEYS if key in self.table)
-            self.tell("LB312", key, f"`{key}` has no effect beside `ar_buckets`", "the list is asked for first", "keep one of them", "warning", on="key")
+            self.tell(
+                "LB312",
+                key,
+                f"`{key}` has no effect beside `ar_buckets`",
+                "the list is asked for first",
+                "keep one of them",
+                "warning",
+                on="key",
+            )

@@ -38,7 +38,9 @@ def check_counts(job: Job, file: NativeFile, places: Sequence[Place], held_out: 
         report(job.found, file, "LB322", "subsample_ratio", f"`subsample_ratio = {ratio}` leaves none of {left} batches", why, "raise it")
     if left and not dropped:
         return
-    key: KeyPath = ("eval_micro_batch_size_per_gpu" if held_out and "eval_micro_batch_size_per_gpu" in job.data else "micro_batch_size_per_gpu",)
+    key: KeyPath = (
+        "eval_micro_batch_size_per_gpu" if held_out and "eval_micro_batch_size_per_gpu" in job.data else "micro_batch_size_per_gpu",
+    )
     total, most = sum(counts.values()), max((_needed(batch, size) for size in counts), default=0)
     target = job.main if job.main is not None and key[0] in job.data else file
     where = key if target is job.main else (*places[0].here, "path")
@@ -49,7 +51,16 @@ def check_counts(job: Job, file: NativeFile, places: Sequence[Place], held_out: 
     else:
         names = ", ".join(f"{width}x{height}" for _, width, height in dropped[:4])
         says = f"{sum(counts[size] for size in dropped)} of {total} samples are never used: too few for a batch at {names}"
-        report(job.found, target, "LB322", where, says, "samples are batched by size, and what does not fill a batch is dropped", "use fewer sizes, or a smaller batch", "warning")
+        report(
+            job.found,
+            target,
+            "LB322",
+            where,
+            says,
+            "samples are batched by size, and what does not fill a batch is dropped",
+            "use fewer sizes, or a smaller batch",
+            "warning",
+        )
 
 
 def _batch(job: Job, held_out: bool) -> tuple[Any, int] | None:
@@ -106,7 +117,11 @@ def _sizes(job: Job, settings: dict[str, Any], size: tuple[int, int]) -> Iterato
     shape = math.log(size[0] / size[1])
     buckets = settings.get("size_buckets")
     if isinstance(buckets, list):
-        pictures = [item for item in buckets if isinstance(item, list) and len(item) == 3 and all(numeric(number) and number > 0 for number in item) and item[2] == 1]
+        pictures = [
+            item
+            for item in buckets
+            if isinstance(item, list) and len(item) == 3 and all(numeric(number) and number > 0 for number in item) and item[2] == 1
+        ]
         if pictures:
             best = min(pictures, key=lambda item: abs(shape - math.log(item[0] / item[1])))
             yield best[0] / best[1], int(best[0]), int(best[1])
@@ -120,7 +135,10 @@ def _sizes(job: Job, settings: dict[str, Any], size: tuple[int, int]) -> Iterato
 
 def _sides(settings: dict[str, Any]) -> list[float]:
     found = settings.get("resolutions")
-    sides = [math.sqrt(item[0] * item[1]) if isinstance(item, list) and len(item) == 2 else item for item in (found if isinstance(found, list) else [])]
+    sides = [
+        math.sqrt(item[0] * item[1]) if isinstance(item, list) and len(item) == 2 else item
+        for item in (found if isinstance(found, list) else [])
+    ]
     return [round(side, 3) for side in sides if numeric(side) and side > 0]
 
 

@@ -48,9 +48,26 @@ def _directories(job: Job, file: NativeFile) -> list[dict[str, Any]]:
         report(job.found, file, "LB313", "directory", "`[directory]` must be `[[directory]]`", why, "write double brackets", on="key")
         return [value]
     elif not isinstance(value, list) or any(not isinstance(item, dict) for item in value):
-        report(job.found, file, "LB313", "directory", "`directory` must be a list of tables", f"it fails {_BEFORE}", "write `[[directory]]`", on="key")
+        report(
+            job.found,
+            file,
+            "LB313",
+            "directory",
+            "`directory` must be a list of tables",
+            f"it fails {_BEFORE}",
+            "write `[[directory]]`",
+            on="key",
+        )
     elif not value:
-        report(job.found, file, "LB315", "directory", "`directory` is empty", "there is nothing to train on: it fails after caching", "write `[[directory]]`")
+        report(
+            job.found,
+            file,
+            "LB315",
+            "directory",
+            "`directory` is empty",
+            "there is nothing to train on: it fails after caching",
+            "write `[[directory]]`",
+        )
     else:
         return value
     return []
@@ -102,13 +119,35 @@ def _repeats(job: Job, file: NativeFile, here: KeyPath, table: dict[str, Any]) -
 
 def _subsample(job: Job, file: NativeFile) -> None:
     value, path = file.data.get("subsample_ratio"), ("subsample_ratio",)
-    good = check_value(job.found, file, path, value, {"type": "float"}, "TypeError after the models are loaded") if value is not None else False
+    good = (
+        check_value(job.found, file, path, value, {"type": "float"}, "TypeError after the models are loaded")
+        if value is not None
+        else False
+    )
     if not good or not value:
         return
     if value < 0:
-        report(job.found, file, "LB317", path, f"`subsample_ratio = {value}` cuts from the end", "it is used as a slice", "write a fraction, or 0", "error")
+        report(
+            job.found,
+            file,
+            "LB317",
+            path,
+            f"`subsample_ratio = {value}` cuts from the end",
+            "it is used as a slice",
+            "write a fraction, or 0",
+            "error",
+        )
     elif value > 1:
-        report(job.found, file, "LB317", path, f"`subsample_ratio = {value}` has no effect", "there are no more batches than all", "write a fraction", "warning")
+        report(
+            job.found,
+            file,
+            "LB317",
+            path,
+            f"`subsample_ratio = {value}` has no effect",
+            "there are no more batches than all",
+            "write a fraction",
+            "warning",
+        )
 
 
 def _paths(job: Job, file: NativeFile, here: KeyPath, table: dict[str, Any]) -> None:
@@ -121,15 +160,39 @@ def _paths(job: Job, file: NativeFile, here: KeyPath, table: dict[str, Any]) -> 
         if check_value(job.found, file, (*here, key), value, {"type": "str"}, f"TypeError {_BEFORE}"):
             unexpanded(job.found, file, (*here, key), value)
         if value == "":
-            report(job.found, file, "LB317", (*here, key), f"`{key}` is empty", "it is taken as the working directory, not as `off`", "remove it")
+            report(
+                job.found,
+                file,
+                "LB317",
+                (*here, key),
+                f"`{key}` is empty",
+                "it is taken as the working directory, not as `off`",
+                "remove it",
+            )
     if "control_path" not in table or job.arch is None:
         return
     if job.type == "flux2":
         why = "AttributeError at the first batch, after everything is loaded: the trainer's FLUX.2 uses a name that is never set"
-        report(job.found, file, "LB315", (*here, "control_path"), "flux2 cannot be trained to edit here", why, "remove it, or train with another model type")
+        report(
+            job.found,
+            file,
+            "LB315",
+            (*here, "control_path"),
+            "flux2 cannot be trained to edit here",
+            why,
+            "remove it, or train with another model type",
+        )
     elif not job.arch.edit:
         why = "TypeError in caching; the traceback is printed and the run waits for ever"
-        report(job.found, file, "LB316", (*here, "control_path"), f"{job.name} takes no control pictures", why, "remove it; `flux` and `qwen_image` take them")
+        report(
+            job.found,
+            file,
+            "LB316",
+            (*here, "control_path"),
+            f"{job.name} takes no control pictures",
+            why,
+            "remove it; `flux` and `qwen_image` take them",
+        )
 
 
 def _twice(job: Job, file: NativeFile, tables: list[dict[str, Any]]) -> None:
@@ -141,7 +204,17 @@ def _twice(job: Job, file: NativeFile, tables: list[dict[str, Any]]) -> None:
         plain = value.rstrip("/")
         if plain in seen:
             why = "both use one cache folder, and every sample is trained twice as often"
-            report(job.found, file, "LB317", here, f"`{value}` is listed twice", why, "use `num_repeats`, or remove one", "warning", related=[seen[plain]])
+            report(
+                job.found,
+                file,
+                "LB317",
+                here,
+                f"`{value}` is listed twice",
+                why,
+                "use `num_repeats`, or remove one",
+                "warning",
+                related=[seen[plain]],
+            )
         seen.setdefault(plain, here)
 
 

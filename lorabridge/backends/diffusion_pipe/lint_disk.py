@@ -142,7 +142,16 @@ def _resume(job: Job) -> None:
     path: KeyPath = ("resume_from_checkpoint",) if not by_flag else ("output_dir",)
     if value is True and (not where.is_dir() or not any(where.iterdir())):
         says = f"there is no run in `{folder}` to resume"
-        report(job.found, job.main, "LB322", path, says, "IndexError after caching and after the models are loaded", "start without resuming", severity)  # type: ignore[arg-type]
+        report(
+            job.found,
+            job.main,
+            "LB322",
+            path,
+            says,
+            "IndexError after caching and after the models are loaded",
+            "start without resuming",
+            severity,
+        )  # type: ignore[arg-type]
     elif isinstance(value, str) and not (where / value).is_dir():
         says = f"there is no run `{value}` in `{folder}`"
         why = "the folder is made, then AssertionError after the models are loaded"

@@ -62,9 +62,17 @@ def check_folder(job: Job, file: NativeFile, index: int, table: dict[str, Any], 
 
 def _captions(look: _Look, folder: Folder, settings: dict[str, Any]) -> None:
     for text in folder.broken[:3]:
-        look.tell("LB322", "path", text, f"AssertionError or a decoding error: {HANG}", "mend the captions; captions.json holds lists of texts")
+        look.tell(
+            "LB322", "path", text, f"AssertionError or a decoding error: {HANG}", "mend the captions; captions.json holds lists of texts"
+        )
     if settings.get("online_captions") and not folder.by_json:
-        look.tell("LB322", "path", "`online_captions` needs captions.json in the folder", "AssertionError before caching", "write it, or switch it off")
+        look.tell(
+            "LB322",
+            "path",
+            "`online_captions` needs captions.json in the folder",
+            "AssertionError before caching",
+            "write it, or switch it off",
+        )
     bare = [sample.path.name for sample in folder.samples if sample.captions is None]
     if not bare:
         return
@@ -73,7 +81,9 @@ def _captions(look: _Look, folder: Folder, settings: dict[str, Any]) -> None:
     if settings.get("skip_empty_caption", True):
         all_of_them = len(bare) == len(folder.samples)
         says = f"{len(bare)} of {len(folder.samples)} files have {source} and are skipped: {names}"
-        why = "a missing caption is no empty caption here" + ("; nothing is left: it fails after the models are loaded" if all_of_them else "")
+        why = "a missing caption is no empty caption here" + (
+            "; nothing is left: it fails after the models are loaded" if all_of_them else ""
+        )
         fix = "write captions, or `skip_empty_caption = false`"
         look.tell("LB322", "path", says, why, fix, None if all_of_them else "warning")
 
@@ -118,7 +128,13 @@ def _masks(look: _Look, folder: Folder, table: dict[str, Any], where: Where) -> 
         size = picture_size(mask)
         if size and sample.size and size != sample.size and sample.captions is not None:
             says = f"the mask of {sample.path.name} is {size[0]}x{size[1]}, the picture {sample.size[0]}x{sample.size[1]}"
-            look.tell("LB322", "mask_path" if stems is not None else "default_mask_file", says, f"ValueError: {HANG}", "make masks as large as their pictures")
+            look.tell(
+                "LB322",
+                "mask_path" if stems is not None else "default_mask_file",
+                says,
+                f"ValueError: {HANG}",
+                "make masks as large as their pictures",
+            )
             return
     if without:
         says = f"{without} of {len(folder.samples)} files have no mask"

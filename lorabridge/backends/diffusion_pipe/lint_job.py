@@ -129,7 +129,13 @@ def unexpanded(found: Findings, file: NativeFile, path: KeyPath, value: Any) -> 
     else:
         return
     message = f"`{word}` in `{path[-1] if isinstance(path[-1], str) else path[-2]}` is taken letter by letter"
-    found.add("LB321", (file, path), message, "no shell reads this file, and the trainer expands nothing: the path does not exist", "write the whole path")
+    found.add(
+        "LB321",
+        (file, path),
+        message,
+        "no shell reads this file, and the trainer expands nothing: the path does not exist",
+        "write the whole path",
+    )
 
 
 def base(path: str) -> str:

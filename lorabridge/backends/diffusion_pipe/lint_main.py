@@ -44,13 +44,19 @@ def _keys(job: Job) -> dict[str, Any]:
     for key, value in job.data.items():
         if key == "regenerate_cache":
             why = "the command line's own default always wins (train.py:305-308)"
-            job.report("LB312", key, "`regenerate_cache` in the file has no effect", why, "use the flag --regenerate_cache", "warning", "key")
+            job.report(
+                "LB312", key, "`regenerate_cache` in the file has no effect", why, "use the flag --regenerate_cache", "warning", "key"
+            )
         elif key not in known:
             _stranger(job, key, value)
         elif key in _SECTIONS and not isinstance(value, dict):
             why = "it is a TypeError or KeyError"
             job.report("LB313", key, f"`{key}` must be one section", why, f"write `[{key}]`, once, and the keys below it")
-        elif key not in _OWN_RULES and not _pointless(job, key, value) and check_value(job.found, job.main, (key,), value, known[key], _WHEN.get(key, _late(key))):
+        elif (
+            key not in _OWN_RULES
+            and not _pointless(job, key, value)
+            and check_value(job.found, job.main, (key,), value, known[key], _WHEN.get(key, _late(key)))
+        ):
             good[key] = value
     for key in ("output_dir", "dataset"):
         unexpanded(job.found, job.main, (key,), job.data.get(key))
@@ -88,7 +94,9 @@ def _stranger(job: Job, key: str, value: Any) -> None:
 def _needed(job: Job) -> None:
     if not any(key in job.data for key in SAVES):
         why = "a bare AssertionError as soon as the file is read"
-        job.missing("save_every_n_epochs", why, "write `save_every_n_epochs = 1`", message="none of " + ", ".join(f"`{key}`" for key in SAVES))
+        job.missing(
+            "save_every_n_epochs", why, "write `save_every_n_epochs = 1`", message="none of " + ", ".join(f"`{key}`" for key in SAVES)
+        )
     for key, why, fix in (
         ("output_dir", "KeyError after caching and after the models are loaded", "write `output_dir = '/data/runs/name'`"),
         ("dataset", "KeyError after the model's text encoder and VAE are opened", "write `dataset = '/data/dataset.toml'`"),
@@ -109,7 +117,13 @@ def _batches(job: Job, good: dict[str, Any]) -> None:
             job.report("LB315", key, f"`{key}` is an empty list", "IndexError before caching", "write a number, or `[[512, 4], [1024, 1]]`")
         for index, pair in enumerate(value):
             if type(pair[1]) is not int or pair[1] < 1:
-                job.report("LB315", (key, index), f"a batch of {pair[1]}", "it fails after the models are loaded", "write `[side, batch]`, both whole numbers")
+                job.report(
+                    "LB315",
+                    (key, index),
+                    f"a batch of {pair[1]}",
+                    "it fails after the models are loaded",
+                    "write `[side, batch]`, both whole numbers",
+                )
         for side, times in Counter(pair[0] for pair in value).items():
             if times > 1:
                 job.report("LB317", key, f"side {side} is written twice in `{key}`", "the last one wins", "write it once", "warning")
@@ -140,13 +154,24 @@ def _saves(job: Job, good: dict[str, Any]) -> None:
         if not value:
             continue
         if other in job.data:
-            job.report("LB312", other, f"`{other}` is overridden by `{key}`", "the trainer computes it from the examples", "keep one of them", "warning", "key", [(key,)])
+            job.report(
+                "LB312",
+                other,
+                f"`{other}` is overridden by `{key}`",
+                "the trainer computes it from the examples",
+                "keep one of them",
+                "warning",
+                "key",
+                [(key,)],
+            )
         if size is None or not isinstance(value, int | float):
             continue
         whole = size * (ranks(job) or 1)
         if value < whole and key.startswith("save"):
             says = f"`{key} = {spell(value)}` is less than one step of {whole} samples"
-            job.report("LB315", key, says, "it becomes `save_every_n_steps = 0`: ZeroDivisionError after the first step", f"write {whole} or more")
+            job.report(
+                "LB315", key, says, "it becomes `save_every_n_steps = 0`: ZeroDivisionError after the first step", f"write {whole} or more"
+            )
         elif value < whole:
             says = f"`{key} = {spell(value)}` is less than one step of {whole} samples"
             job.report("LB317", key, says, "it becomes 0, which switches the evaluation off", f"write {whole} or more", "warning")
@@ -156,7 +181,9 @@ def _lengths(job: Job, good: dict[str, Any]) -> None:
     warmup, steps = good.get("warmup_steps", 0), good.get("max_steps")
     if numeric(warmup) and warmup > 0 and numeric(steps) and 0 < steps <= warmup and "force_constant_lr" not in job.data:
         says = f"the warmup of {warmup} steps does not end within {steps} steps"
-        job.report("LB319", "warmup_steps", says, "the learning rate is never reached", "shorten the warmup", "warning", related=[("max_steps",)])
+        job.report(
+            "LB319", "warmup_steps", says, "the learning rate is never reached", "shorten the warmup", "warning", related=[("max_steps",)]
+        )
     if "max_steps" in good and good.get("lr_scheduler") in ("linear", "cosine"):
         says = f"`max_steps` does not shorten the `{good['lr_scheduler']}` schedule"
         why = "its length is `epochs` times the steps of an epoch; a run that ends earlier never comes to its end"
@@ -166,7 +193,16 @@ def _lengths(job: Job, good: dict[str, Any]) -> None:
     for key in ("lr_scheduler", "warmup_steps"):
         if good.get(key) not in (None, 0, "constant"):
             says = f"`{key}` is overridden by `force_constant_lr`"
-            job.report("LB312", key, says, "it replaces the schedule and every group's rate", "remove one of them", "warning", "key", [("force_constant_lr",)])
+            job.report(
+                "LB312",
+                key,
+                says,
+                "it replaces the schedule and every group's rate",
+                "remove one of them",
+                "warning",
+                "key",
+                [("force_constant_lr",)],
+            )
 
 
 def _pipeline(job: Job, good: dict[str, Any]) -> None:
@@ -176,7 +212,9 @@ def _pipeline(job: Job, good: dict[str, Any]) -> None:
         says = f"`pipeline_stages = {stages}` must divide the number of GPUs"
         why = "RuntimeError after the models are loaded"
         if gpus is None:
-            job.report("LB319", "pipeline_stages", says, why + "; the usual `--num_gpus=1` fails", f"start it with --num_gpus={stages}", "warning")
+            job.report(
+                "LB319", "pipeline_stages", says, why + "; the usual `--num_gpus=1` fails", f"start it with --num_gpus={stages}", "warning"
+            )
         elif gpus % stages:
             job.report("LB315", "pipeline_stages", f"{says}, which is {gpus}", why, f"start it with --num_gpus={stages}, or write 1")
     blocks = good.get("blocks_to_swap", 0)
@@ -188,7 +226,14 @@ def _pipeline(job: Job, good: dict[str, Any]) -> None:
 def _swap(job: Job, blocks: int, stages: Any) -> None:
     key, after = "blocks_to_swap", "after caching and after the models are loaded"
     if good_count(stages) and stages > 1:
-        job.report("LB319", key, "`blocks_to_swap` needs `pipeline_stages = 1`", f"AssertionError {after}", "keep one of them", related=[("pipeline_stages",)])
+        job.report(
+            "LB319",
+            key,
+            "`blocks_to_swap` needs `pipeline_stages = 1`",
+            f"AssertionError {after}",
+            "keep one of them",
+            related=[("pipeline_stages",)],
+        )
     if not job.adapter:
         job.report("LB319", key, "`blocks_to_swap` needs an [adapter]", f"AssertionError {after}: it only works for LoRA", "remove it")
     if job.arch is None:
@@ -205,11 +250,23 @@ def _partition(job: Job, good: dict[str, Any], stages: Any) -> None:
     lower = method.lower() if isinstance(method, str) else ""
     if "partition_method" in good and lower not in ("parameters", "uniform", "manual") and not lower.startswith("type:"):
         fix = 'known: "parameters", "uniform", "manual", "type:REGEX"'
-        job.report("LB314", "partition_method", f"`partition_method` knows no {spell(method)}", "NotImplementedError after the models are loaded", fix)
+        job.report(
+            "LB314",
+            "partition_method",
+            f"`partition_method` knows no {spell(method)}",
+            "NotImplementedError after the models are loaded",
+            fix,
+        )
     if lower == "manual" and good_count(stages) and (split is None or len(split) != stages - 1):
         says = f"`manual` needs `partition_split` with {stages - 1} numbers (pipeline_stages - 1)"
         where: KeyPath = ("partition_split",) if split is not None else ("partition_method",)
-        job.report("LB319" if split is not None else "LB318", where, says, "AssertionError after the models are loaded", "write it, or another method")
+        job.report(
+            "LB319" if split is not None else "LB318",
+            where,
+            says,
+            "AssertionError after the models are loaded",
+            "write it, or another method",
+        )
     elif lower != "manual" and split is not None:
         why = 'only `partition_method = "manual"` reads it'
         job.report("LB312", "partition_split", "`partition_split` has no effect", why, "remove it, or choose `manual`", "warning", "key")
@@ -227,7 +284,14 @@ def _checkpointing(job: Job, good: dict[str, Any]) -> None:
     key = "activation_checkpointing" if way == "unsloth" else "reentrant_activation_checkpointing"
     why = "AssertionError at the first step (`loss must be a scalar tensor`): its first layer is checkpointed too"
     sure = job.type == "sdxl"
-    job.report("LB315", key, f"reentrant checkpointing does not work for {job.name}", why, "write `activation_checkpointing = true`", "error" if sure else "warning")
+    job.report(
+        "LB315",
+        key,
+        f"reentrant checkpointing does not work for {job.name}",
+        why,
+        "write `activation_checkpointing = true`",
+        "error" if sure else "warning",
+    )
 
 
 def _evaluation(job: Job) -> None:
@@ -244,7 +308,13 @@ def _evaluation(job: Job) -> None:
         here = ("eval_datasets", index)
         if not isinstance(entry, dict):
             why = "TypeError after caching and after the models are loaded"
-            job.report("LB315", here, f"`{spell(entry)}` must be a table with `name` and `config`", why, f"write `{{name = 'eval{index}', config = {spell(entry)}}}`")
+            job.report(
+                "LB315",
+                here,
+                f"`{spell(entry)}` must be a table with `name` and `config`",
+                why,
+                f"write `{{name = 'eval{index}', config = {spell(entry)}}}`",
+            )
             continue
         for key in ("name", "config"):
             if key not in entry:
@@ -257,7 +327,13 @@ def _evaluation(job: Job) -> None:
                 check_value(job.found, job.main, (*here, key), entry[key], {"type": "str"}, "TypeError before caching")
         unexpanded(job.found, job.main, (*here, "config"), entry.get("config"))
         if entry.get("name") in names and "name" in entry:
-            job.report("LB317", (*here, "name"), f"`{entry['name']}` is used twice", "the first of the two is dropped in silence", "give each its own name")
+            job.report(
+                "LB317",
+                (*here, "name"),
+                f"`{entry['name']}` is used twice",
+                "the first of the two is dropped in silence",
+                "give each its own name",
+            )
         names.append(entry.get("name"))
 
 
@@ -265,7 +341,16 @@ def _loss(job: Job) -> None:
     both = "huber_delta" in job.data and "smooth_l1_beta" in job.data
     if both:
         why = "the trainer asks for `huber_delta` first"
-        job.report("LB312", "smooth_l1_beta", "`smooth_l1_beta` is overridden by `huber_delta`", why, "keep one of them", "warning", "key", [("huber_delta",)])
+        job.report(
+            "LB312",
+            "smooth_l1_beta",
+            "`smooth_l1_beta` is overridden by `huber_delta`",
+            why,
+            "keep one of them",
+            "warning",
+            "key",
+            [("huber_delta",)],
+        )
     for key in ("huber_delta", "smooth_l1_beta"):
         if key in job.data and job.arch is not None and not job.arch.huber:
             why = f"{job.name} computes its loss itself and never reads it"
@@ -277,7 +362,9 @@ def _clips(job: Job) -> None:
     known = main_keys()["video_clip_mode"]["choices"]
     if value is None or value in known:
         return
-    why = "NotImplementedError in the caching process as soon as a clip is read, and the run waits for it for ever; pictures never ask for it"
+    why = (
+        "NotImplementedError in the caching process as soon as a clip is read, and the run waits for it for ever; pictures never ask for it"
+    )
     sure = job.arch is not None and job.arch.fps is not None
     fix = "known: " + ", ".join(spell(item) for item in known)
     job.report("LB314", "video_clip_mode", f"`video_clip_mode` knows no {spell(value)}", why, fix, "error" if sure else "warning")
@@ -292,7 +379,9 @@ def _resume(job: Job) -> None:
         job.report("LB317", key, '`resume_from_checkpoint = ""` is no way to switch it off', why, "write `false`, or remove it", "warning")
     elif isinstance(value, str) and value.lower() in ("true", "false", "latest", "last"):
         why = "it is taken as a folder of that name: the folder is made, then AssertionError after the models are loaded"
-        job.report("LB315", key, f'"{value}" is taken as the name of a folder', why, "write `true` or `false` without quotes, or the folder's name")
+        job.report(
+            "LB315", key, f'"{value}" is taken as the name of a folder', why, "write `true` or `false` without quotes, or the folder's name"
+        )
     elif value is True:
         why = "the last entry of `output_dir` by name is taken, whatever it is; with none, IndexError after the models are loaded"
         job.report("LB317", key, "every start of this file resumes", why, "use the flag --resume_from_checkpoint for one start", "warning")

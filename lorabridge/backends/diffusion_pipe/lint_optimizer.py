@@ -44,7 +44,14 @@ def _name(job: Job, table: dict[str, Any]) -> str:
         return ""
     if value.lower() in _BUILT_IN:
         if value.lower() == "offload":
-            job.report("LB317", here, "`offload` needs torchao", f"the trainer's requirements do not install it: ModuleNotFoundError {_LATE}", "install torchao", "warning")
+            job.report(
+                "LB317",
+                here,
+                "`offload` needs torchao",
+                f"the trainer's requirements do not install it: ModuleNotFoundError {_LATE}",
+                "install torchao",
+                "warning",
+            )
         return value.lower()
     if value in contract()["optimizer"]:
         if value in SCHEDULE_FREE:
@@ -52,8 +59,14 @@ def _name(job: Job, table: dict[str, Any]) -> str:
             job.report("LB317", here, f"{value} cannot work here", why, "use another optimizer", "warning")
         return value
     near = optimizer_named(value) or nearest(value, (*_BUILT_IN, *contract()["optimizer"]))
-    fix = f'did you mean "{near}"? (class names are case-sensitive)' if near else "known: " + ", ".join(_BUILT_IN) + ", and the classes of pytorch_optimizer"
-    job.report("LB314", here, f"no optimizer {spell(value)}", f"neither the trainer nor pytorch_optimizer has it: AttributeError {_LATE}", fix)
+    fix = (
+        f'did you mean "{near}"? (class names are case-sensitive)'
+        if near
+        else "known: " + ", ".join(_BUILT_IN) + ", and the classes of pytorch_optimizer"
+    )
+    job.report(
+        "LB314", here, f"no optimizer {spell(value)}", f"neither the trainer nor pytorch_optimizer has it: AttributeError {_LATE}", fix
+    )
     return ""
 
 
@@ -67,7 +80,15 @@ def _arguments(job: Job, table: dict[str, Any], name: str, facts: dict[str, Any]
         if key not in known:
             stranger(job.found, job.main, ("optimizer", key), known, "[optimizer]", why.replace(":  ", ": "))
     if name == "genericoptim" and "compile" in table:
-        job.report("LB312", ("optimizer", "compile"), "`compile` here is overridden", "by `compile` at the top of the file", "move it there", "warning", "key")
+        job.report(
+            "LB312",
+            ("optimizer", "compile"),
+            "`compile` here is overridden",
+            "by `compile` at the top of the file",
+            "move it there",
+            "warning",
+            "key",
+        )
 
 
 def _rate(job: Job, table: dict[str, Any], name: str, facts: dict[str, Any]) -> None:
@@ -82,7 +103,9 @@ def _rate(job: Job, table: dict[str, Any], name: str, facts: dict[str, Any]) -> 
         says = f"`lr` is missing: {facts['class'].rpartition('.')[2]} trains with its own default" + (f", {own}" if own is not None else "")
         job.missing(here, "nobody chose that rate", "write `lr`", "warning", says)
     elif numeric(rate) and rate == 0 and name not in OWN_RATE and not _other_rates(job):
-        job.report("LB323", here, "`lr = 0` learns nothing", "the run ends well and its result is what was there before", "write a rate above 0")
+        job.report(
+            "LB323", here, "`lr = 0` learns nothing", "the run ends well and its result is what was there before", "write a rate above 0"
+        )
     elif numeric(rate) and name in SELF_TUNING and 0 < rate < 0.1:
         why = "it finds the rate itself and multiplies it with `lr`"
         job.report("LB317", here, f"`lr = {rate}` makes {name} far slower than it should be", why, "write `lr = 1.0`", "warning")
@@ -107,14 +130,26 @@ def _numbers(job: Job, table: dict[str, Any], name: str) -> None:
     if betas is None:
         return
     if not isinstance(betas, list) or not all(numeric(item) for item in betas):
-        job.report("LB313", here, f"`betas = {spell(betas)}` is no list of numbers", f"TypeError or ValueError {_LATE}", "write `betas = [0.9, 0.99]`")
+        job.report(
+            "LB313",
+            here,
+            f"`betas = {spell(betas)}` is no list of numbers",
+            f"TypeError or ValueError {_LATE}",
+            "write `betas = [0.9, 0.99]`",
+        )
         return
     if name in _ADAMS and len(betas) != 2:
         job.report("LB315", here, f"{len(betas)} betas where two belong", f"it fails {_LATE}", "write `betas = [0.9, 0.99]`")
     for index, value in enumerate(betas):
         if not 0 <= value < 1:
             where: KeyPath = (*here, index)
-            job.report("LB315", where, f"a beta of {value}", f"ValueError {_LATE}: betas are from 0 up to, not including, 1", "write a number below 1")
+            job.report(
+                "LB315",
+                where,
+                f"a beta of {value}",
+                f"ValueError {_LATE}: betas are from 0 up to, not including, 1",
+                "write a number below 1",
+            )
 
 
 def _half_life(job: Job, table: dict[str, Any]) -> None:
@@ -123,11 +158,26 @@ def _half_life(job: Job, table: dict[str, Any]) -> None:
         return
     betas = table.get("betas")
     if "betas" not in table:
-        job.report("LB318", here, "`beta2_half_life` needs `betas`", f"KeyError {_LATE}", "write `betas = [0.9, 0.99]`; the second is replaced")
+        job.report(
+            "LB318", here, "`beta2_half_life` needs `betas`", f"KeyError {_LATE}", "write `betas = [0.9, 0.99]`; the second is replaced"
+        )
     elif isinstance(betas, list) and len(betas) != 2:
-        job.report("LB319", here, "`beta2_half_life` needs two `betas`", f"AssertionError {_LATE}", "write `betas = [0.9, 0.99]`", related=[("optimizer", "betas")])
+        job.report(
+            "LB319",
+            here,
+            "`beta2_half_life` needs two `betas`",
+            f"AssertionError {_LATE}",
+            "write `betas = [0.9, 0.99]`",
+            related=[("optimizer", "betas")],
+        )
     if not numeric(value) or value < 0:
-        job.report("LB313" if not numeric(value) else "LB315", here, f"`beta2_half_life = {spell(value)}`", f"it fails {_LATE}", "write the number of samples")
+        job.report(
+            "LB313" if not numeric(value) else "LB315",
+            here,
+            f"`beta2_half_life = {spell(value)}`",
+            f"it fails {_LATE}",
+            "write the number of samples",
+        )
 
 
 def _release(job: Job, table: dict[str, Any]) -> None:
@@ -138,8 +188,23 @@ def _release(job: Job, table: dict[str, Any]) -> None:
         return
     if job.data.get("gradient_clipping"):
         why = "there are no gradients left to clip at the end of a step"
-        job.report("LB312", "gradient_clipping", "`gradient_clipping` has no effect with `gradient_release`", why, "remove it", "warning", "key", [here])
+        job.report(
+            "LB312",
+            "gradient_clipping",
+            "`gradient_clipping` has no effect with `gradient_release`",
+            why,
+            "remove it",
+            "warning",
+            "key",
+            [here],
+        )
     many = ranks(job)
     if many is not None and many > 1:
         why = f"AssertionError at the first step: {many} GPUs share the batch"
-        job.report("LB319", here, "`gradient_release` needs `pipeline_stages` equal to the number of GPUs", why, "raise `pipeline_stages`, or remove it")
+        job.report(
+            "LB319",
+            here,
+            "`gradient_release` needs `pipeline_stages` equal to the number of GPUs",
+            why,
+            "raise `pipeline_stages`, or remove it",
+        )

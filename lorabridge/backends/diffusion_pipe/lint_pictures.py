@@ -12,7 +12,32 @@ from typing import Any
 SKIPPED = frozenset({".txt", ".npz", ".json", ".parquet", ".bak", ".db"})
 """Suffixes that are no media (utils/dataset.py:632); the case of the letters counts."""
 
-_CLIPS = ("mp4", "mov", "mkv", "avi", "webm", "m4v", "mpg", "mpeg", "wmv", "flv", "ts", "mts", "m2ts", "3gp", "ogv", "vob", "asf", "f4v", "y4m", "264", "265", "h264", "h265", "hevc")
+_CLIPS = (
+    "mp4",
+    "mov",
+    "mkv",
+    "avi",
+    "webm",
+    "m4v",
+    "mpg",
+    "mpeg",
+    "wmv",
+    "flv",
+    "ts",
+    "mts",
+    "m2ts",
+    "3gp",
+    "ogv",
+    "vob",
+    "asf",
+    "f4v",
+    "y4m",
+    "264",
+    "265",
+    "h264",
+    "h265",
+    "hevc",
+)
 CLIPS = frozenset(f".{word}" for name in _CLIPS for word in (name, name.upper()))
 _MOST = 20_000
 

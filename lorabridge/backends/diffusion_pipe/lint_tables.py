@@ -14,7 +14,12 @@ DTYPES = ("float32", "float16", "bfloat16", "float8", "float8_e4m3fn", "float8_e
 DIRECTORY_ONLY = ("path", "mask_path", "control_path", "default_mask_file")
 TOP_ONLY = ("directory", "subsample_ratio")
 SAVES = ("save_every_n_epochs", "save_every_n_steps", "save_every_n_examples")
-BATCHES = ("micro_batch_size_per_gpu", "image_micro_batch_size_per_gpu", "eval_micro_batch_size_per_gpu", "eval_image_micro_batch_size_per_gpu")
+BATCHES = (
+    "micro_batch_size_per_gpu",
+    "image_micro_batch_size_per_gpu",
+    "eval_micro_batch_size_per_gpu",
+    "eval_image_micro_batch_size_per_gpu",
+)
 PATHS = (
     "ckpt_path", "checkpoint_path", "diffusers_path", "single_file_path", "transformer_path", "vae_path", "llm_path", "clip_path", "t5_path",
     "text_encoder_path", "byt5_path", "llama3_path", "llm_adapter_path", "diffusion_model", "vae", "audio_vae", "text_encoder",

@@ -86,7 +86,16 @@ def _works(found: Findings, file: NativeFile, path: KeyPath, value: Any, kind: s
     elif not isinstance(value, float) or key not in _ROUND:
         return False
     elif not value.is_integer():
-        report(found, file, "LB317", path, f"`{key} = {value}` is no whole number", "it is compared with whole steps and epochs", "round it", "warning")
+        report(
+            found,
+            file,
+            "LB317",
+            path,
+            f"`{key} = {value}` is no whole number",
+            "it is compared with whole steps and epochs",
+            "round it",
+            "warning",
+        )
     return True
 
 

@@ -11,8 +11,16 @@ from lorabridge.backends.musubi.lint_tables import AFTER_DATA, AFTER_DIT, AT_ONC
 _NEEDED = (
     ("dataset_config", AT_ONCE, 'dataset_config = "dataset.toml"'),
     ("dit", AT_ONCE, 'dit = "model.safetensors"'),
-    ("output_name", "the trainer crashes at the first save; without saves in between that is after the whole training", 'output_name = "my-lora"'),
-    ("output_dir", "the trainer crashes at the first save; without saves in between that is after the whole training", 'output_dir = "output"'),
+    (
+        "output_name",
+        "the trainer crashes at the first save; without saves in between that is after the whole training",
+        'output_name = "my-lora"',
+    ),
+    (
+        "output_dir",
+        "the trainer crashes at the first save; without saves in between that is after the whole training",
+        'output_dir = "output"',
+    ),
     ("optimizer_type", f"the default is an empty text: {AFTER_DIT}", 'optimizer_type = "adamw8bit"'),
 )
 _UNSCALED = ("krea2_train_network", "hidream_o1_train_network")
@@ -38,7 +46,9 @@ def check_cross(setup: Setup) -> None:
 
 def _missing(setup: Setup) -> None:
     for key, why, example in _NEEDED:
-        if key not in setup.settings and not (key == "optimizer_type" and setup.launch is not None and setup.launch.script.endswith("hv_train")):
+        if key not in setup.settings and not (
+            key == "optimizer_type" and setup.launch is not None and setup.launch.script.endswith("hv_train")
+        ):
             setup.say("LB318", key, f"`{key}` is missing", why, f"write `{example}`")
     if not setup.full and "network_module" not in setup.settings:
         module = setup.arch.network if setup.arch else "networks.lora_zimage"
@@ -47,30 +57,86 @@ def _missing(setup: Setup) -> None:
 
 def _defaults(setup: Setup) -> None:
     if "learning_rate" not in setup.settings and setup.text("optimizer_type").lower() != "adafactor":
-        setup.say("LB318", "learning_rate", "`learning_rate` is missing: the default is 2e-6", "that is 50 times less than usual for a LoRA", "write `learning_rate = 1e-4`", severity="warning")
+        setup.say(
+            "LB318",
+            "learning_rate",
+            "`learning_rate` is missing: the default is 2e-6",
+            "that is 50 times less than usual for a LoRA",
+            "write `learning_rate = 1e-4`",
+            severity="warning",
+        )
     if not setup.full and "network_dim" not in setup.settings and not setup.on("dim_from_weights"):
-        setup.say("LB318", "network_dim", "`network_dim` is missing: the rank is 4", "that is the trainer's default, and the file will not tell it", "write `network_dim = 32`", severity="warning")
+        setup.say(
+            "LB318",
+            "network_dim",
+            "`network_dim` is missing: the rank is 4",
+            "that is the trainer's default, and the file will not tell it",
+            "write `network_dim = 32`",
+            severity="warning",
+        )
     if not setup.full and "network_alpha" not in setup.settings and (setup.number("network_dim") or 1) > 1:
-        setup.say("LB318", "network_alpha", "`network_alpha` is missing: it is 1", "the LoRA is scaled by alpha / rank", "write `network_alpha` as you want it, often the rank", severity="hint")
+        setup.say(
+            "LB318",
+            "network_alpha",
+            "`network_alpha` is missing: it is 1",
+            "the LoRA is scaled by alpha / rank",
+            "write `network_alpha` as you want it, often the rank",
+            severity="hint",
+        )
     if "seed" not in setup.settings:
-        setup.say("LB318", "seed", "`seed` is missing: a random one is drawn", "the run cannot be repeated", "write `seed = 42`", severity="hint")
+        setup.say(
+            "LB318", "seed", "`seed` is missing: a random one is drawn", "the run cannot be repeated", "write `seed = 42`", severity="hint"
+        )
 
 
 def _attention(setup: Setup) -> None:
     on = [key for key in WHOLE if setup.on(key)]
     if not on:
-        setup.say("LB318", "sdpa", "no attention is chosen", "there is no default: the trainer stops after the dataset, before it loads the DiT", "write `sdpa = true`")
+        setup.say(
+            "LB318",
+            "sdpa",
+            "no attention is chosen",
+            "there is no default: the trainer stops after the dataset, before it loads the DiT",
+            "write `sdpa = true`",
+        )
         return
     known = [key for key in on if setup.has(key)]
     if len(known) > 1 and "sage_attn" not in known:
-        setup.say("LB319", known[1], f"two attentions are chosen; `{known[0]}` is used", "the order is sdpa, flash_attn, sage_attn, xformers, flash3", "keep one of them", severity="warning", also=known[0])
+        setup.say(
+            "LB319",
+            known[1],
+            f"two attentions are chosen; `{known[0]}` is used",
+            "the order is sdpa, flash_attn, sage_attn, xformers, flash3",
+            "keep one of them",
+            severity="warning",
+            also=known[0],
+        )
     if on[0] == "flash3" and setup.has("flash3"):
-        fits = setup.arch is not None and setup.script in ("hv_train_network", "fpack_train_network", "wan_train_network", "kandinsky5_train_network")
+        fits = setup.arch is not None and setup.script in (
+            "hv_train_network",
+            "fpack_train_network",
+            "wan_train_network",
+            "kandinsky5_train_network",
+        )
         if not fits:
-            setup.say("LB315", "flash3", "flash3 is not supported for this model", f"{FIRST_STEP}: `Unsupported attention mode: flash3`", "write `sdpa = true` instead", severity="error" if setup.script else "warning")
+            setup.say(
+                "LB315",
+                "flash3",
+                "flash3 is not supported for this model",
+                f"{FIRST_STEP}: `Unsupported attention mode: flash3`",
+                "write `sdpa = true` instead",
+                severity="error" if setup.script else "warning",
+            )
     elif on[0] in ("xformers", "flash_attn"):
         package = {"xformers": "xformers", "flash_attn": "flash-attn"}[on[0]]
-        setup.say("LB315", on[0], f"`{on[0]}` needs the package {package}", f"it is not among the trainer's requirements; where it is missing, {FIRST_STEP}", "install it in the trainer's environment, or write `sdpa = true`", severity="warning")
+        setup.say(
+            "LB315",
+            on[0],
+            f"`{on[0]}` needs the package {package}",
+            f"it is not among the trainer's requirements; where it is missing, {FIRST_STEP}",
+            "install it in the trainer's environment, or write `sdpa = true`",
+            severity="warning",
+        )
 
 
 def _length(setup: Setup) -> None:
@@ -78,28 +144,82 @@ def _length(setup: Setup) -> None:
     if "max_train_epochs" in setup.settings or warmup is None or steps is None or not warmup.known:
         return
     if isinstance(warmup.value, int) and not isinstance(warmup.value, bool) and steps > 0 and warmup.value >= steps:
-        setup.say("LB319", "lr_warmup_steps", f"the warmup of {warmup.value} steps is as long as the training of {steps:g}", "the learning rate never reaches its value", "write fewer warmup steps", severity="error" if setup.text("lr_scheduler").lower() == "rex" and warmup.value > steps else "warning", also="max_train_steps")
+        setup.say(
+            "LB319",
+            "lr_warmup_steps",
+            f"the warmup of {warmup.value} steps is as long as the training of {steps:g}",
+            "the learning rate never reaches its value",
+            "write fewer warmup steps",
+            severity="error" if setup.text("lr_scheduler").lower() == "rex" and warmup.value > steps else "warning",
+            also="max_train_steps",
+        )
 
 
 def _precision(setup: Setup) -> None:
     launched = _launcher_precision(setup)
     if setup.has("mixed_precision") and launched and setup.text("mixed_precision") and setup.text("mixed_precision") != launched:
-        setup.say("LB319", "mixed_precision", f"the launcher says mixed precision {launched}, the trainer {setup.text('mixed_precision')}", "the trainer's setting is used", "write the same in both", severity="warning")
+        setup.say(
+            "LB319",
+            "mixed_precision",
+            f"the launcher says mixed precision {launched}, the trainer {setup.text('mixed_precision')}",
+            "the trainer's setting is used",
+            "write the same in both",
+            severity="warning",
+        )
     value = setup.text("mixed_precision")
     if setup.script == "zimage_train_network":
         if not value and setup.complete:
-            setup.say("LB318", "mixed_precision", "without the trainer's own `mixed_precision` the Z-Image DiT is loaded in fp32", "the launcher's setting comes too late for it: twice the memory, and slower", 'write `mixed_precision = "bf16"`', severity="warning")
+            setup.say(
+                "LB318",
+                "mixed_precision",
+                "without the trainer's own `mixed_precision` the Z-Image DiT is loaded in fp32",
+                "the launcher's setting comes too late for it: twice the memory, and slower",
+                'write `mixed_precision = "bf16"`',
+                severity="warning",
+            )
         elif value == "no":
-            setup.say("LB317", "mixed_precision", "with `no` the Z-Image DiT is loaded in fp32", "twice the memory, and slower", 'write `mixed_precision = "bf16"`', severity="warning")
+            setup.say(
+                "LB317",
+                "mixed_precision",
+                "with `no` the Z-Image DiT is loaded in fp32",
+                "twice the memory, and slower",
+                'write `mixed_precision = "bf16"`',
+                severity="warning",
+            )
     if setup.script == "wan_train_network" and not value and setup.complete:
-        setup.say("LB318", "mixed_precision", "Wan needs the trainer's own `mixed_precision`", f"{AT_ONCE}: it must be the precision of the DiT file, or `no`; the launcher's setting is not read there", 'write `mixed_precision = "bf16"` (fp16 for an fp16 file)')
-    if value == "fp16" and setup.has("mixed_precision") and setup.script in ("zimage_train_network", "qwen_image_train_network", "krea2_train_network"):
-        setup.say("LB315", "mixed_precision", "this model does not train in fp16", "its activations overflow, and parts of it run in other precisions: the first step fails or the loss is nan", 'write `mixed_precision = "bf16"`', severity="warning")
+        setup.say(
+            "LB318",
+            "mixed_precision",
+            "Wan needs the trainer's own `mixed_precision`",
+            f"{AT_ONCE}: it must be the precision of the DiT file, or `no`; the launcher's setting is not read there",
+            'write `mixed_precision = "bf16"` (fp16 for an fp16 file)',
+        )
+    if (
+        value == "fp16"
+        and setup.has("mixed_precision")
+        and setup.script in ("zimage_train_network", "qwen_image_train_network", "krea2_train_network")
+    ):
+        setup.say(
+            "LB315",
+            "mixed_precision",
+            "this model does not train in fp16",
+            "its activations overflow, and parts of it run in other precisions: the first step fails or the loss is nan",
+            'write `mixed_precision = "bf16"`',
+            severity="warning",
+        )
     name = re.split(r"[\\/]", setup.text("dit"))[-1].lower()
     if setup.script == "wan_train_network" and value in ("bf16", "fp16"):
         for other in {"bf16", "fp16"} - {value}:
             if other in name and value not in name:
-                setup.say("LB319", "mixed_precision", f"the DiT's name says {other}, mixed_precision says {value}", f"{AT_ONCE} when the file is {other}", f'write `mixed_precision = "{other}"`', also="dit", severity="warning")
+                setup.say(
+                    "LB319",
+                    "mixed_precision",
+                    f"the DiT's name says {other}, mixed_precision says {value}",
+                    f"{AT_ONCE} when the file is {other}",
+                    f'write `mixed_precision = "{other}"`',
+                    also="dit",
+                    severity="warning",
+                )
 
 
 def _launcher_precision(setup: Setup) -> str:
@@ -119,7 +239,14 @@ def _memory(setup: Setup) -> None:
     if base and not scale and setup.script in _UNSCALED and setup.complete:
         setup.say("LB319", "fp8_base", "this model takes `fp8_base` only with `fp8_scaled`", AT_ONCE, "write `fp8_scaled = true` too")
     if scale and setup.script == "hv_train_network":
-        setup.say("LB312", "fp8_scaled", "HunyuanVideo ignores `fp8_scaled`", "the trainer switches it off in silence", "remove it", severity="warning")
+        setup.say(
+            "LB312",
+            "fp8_scaled",
+            "HunyuanVideo ignores `fp8_scaled`",
+            "the trainer switches it off in silence",
+            "remove it",
+            severity="warning",
+        )
     swap, arch = setup.number("blocks_to_swap"), setup.arch
     if swap and arch is not None and setup.has("blocks_to_swap") and arch.swap is not None and swap > arch.swap:
         late = AT_ONCE if setup.script == "ideogram4_train_network" else AFTER_DIT
@@ -127,9 +254,22 @@ def _memory(setup: Setup) -> None:
     elif swap and arch is None and swap > 60:
         setup.say("LB315", "blocks_to_swap", "no model has so many blocks to swap", AFTER_DIT, "59 is the most, for Qwen-Image")
     if swap and swap > 0 and setup.on("block_swap_h2d_only") and not setup.on("gradient_checkpointing") and setup.complete:
-        setup.say("LB319", "block_swap_h2d_only", "`block_swap_h2d_only` needs `gradient_checkpointing`", AFTER_DIT, "write `gradient_checkpointing = true` too")
+        setup.say(
+            "LB319",
+            "block_swap_h2d_only",
+            "`block_swap_h2d_only` needs `gradient_checkpointing`",
+            AFTER_DIT,
+            "write `gradient_checkpointing = true` too",
+        )
     if setup.on("persistent_data_loader_workers") and setup.get("max_data_loader_n_workers") == 0:
-        setup.say("LB319", "persistent_data_loader_workers", "persistent workers need 1 worker or more", AFTER_DIT, "remove it, or write `max_data_loader_n_workers = 2`", also="max_data_loader_n_workers")
+        setup.say(
+            "LB319",
+            "persistent_data_loader_workers",
+            "persistent workers need 1 worker or more",
+            AFTER_DIT,
+            "remove it, or write `max_data_loader_n_workers = 2`",
+            also="max_data_loader_n_workers",
+        )
 
 
 def _noise(setup: Setup) -> None:
@@ -145,11 +285,33 @@ def _noise(setup: Setup) -> None:
     if setup.script in _PLAIN_LOSS and scheme not in ("none",) and "weighting_scheme" in setup.settings:
         setup.say("LB315", "weighting_scheme", "this model takes weighting_scheme `none` only", AT_ONCE, 'write "none", or remove it')
     elif scheme in ("logit_normal", "mode") and sampling not in ("sigma", "") and sampling in setup.options["timestep_sampling"]["choices"]:
-        setup.say("LB312", "weighting_scheme", f"`{scheme}` has no effect with timestep_sampling `{sampling}`", "it draws timesteps, and only `sigma` lets it", 'write `timestep_sampling = "sigma"`, or "none" here', severity="warning", also="timestep_sampling")
+        setup.say(
+            "LB312",
+            "weighting_scheme",
+            f"`{scheme}` has no effect with timestep_sampling `{sampling}`",
+            "it draws timesteps, and only `sigma` lets it",
+            'write `timestep_sampling = "sigma"`, or "none" here',
+            severity="warning",
+            also="timestep_sampling",
+        )
     if sampling in SHIFTS and setup.script and SHIFTS[sampling] != setup.script and setup.has("timestep_sampling"):
-        setup.say("LB319", "timestep_sampling", f"`{sampling}` is the shift of another model", "the trainer computes it all the same, from that model's numbers", 'use `timestep_sampling = "shift"` with a discrete_flow_shift', severity="warning")
+        setup.say(
+            "LB319",
+            "timestep_sampling",
+            f"`{sampling}` is the shift of another model",
+            "the trainer computes it all the same, from that model's numbers",
+            'use `timestep_sampling = "shift"` with a discrete_flow_shift',
+            severity="warning",
+        )
     if scaled(setup) and (setup.number("sigmoid_scale") or 1) < 0:
-        setup.say("LB317", "sigmoid_scale", "a negative sigmoid_scale counts like its positive one", "it scales a normal distribution", "write a positive number", severity="warning")
+        setup.say(
+            "LB317",
+            "sigmoid_scale",
+            "a negative sigmoid_scale counts like its positive one",
+            "it scales a normal distribution",
+            "write a positive number",
+            severity="warning",
+        )
 
 
 def _saving(setup: Setup) -> None:
@@ -163,18 +325,45 @@ def _saving(setup: Setup) -> None:
         )  # fmt: skip
     name = setup.text("output_name")
     if re.search(r"[/\\]" if "\\" in name and ":" in name else "/", name):
-        setup.say("LB315", "output_name", "`output_name` is a name, not a path", f"{FIRST_SAVE}: the folder in it does not exist", "put the folder into `output_dir`")
+        setup.say(
+            "LB315",
+            "output_name",
+            "`output_name` is a name, not a path",
+            f"{FIRST_SAVE}: the folder in it does not exist",
+            "put the folder into `output_dir`",
+        )
     elif len(name.encode()) > 230:
         setup.say("LB315", "output_name", "`output_name` is longer than file names can be", FIRST_SAVE, "write a shorter name")
     elif name.endswith(".safetensors"):
-        setup.say("LB317", "output_name", "`output_name` needs no suffix", "files will be called `….safetensors.safetensors`", "write the name without suffix", severity="warning")
+        setup.say(
+            "LB317",
+            "output_name",
+            "`output_name` needs no suffix",
+            "files will be called `….safetensors.safetensors`",
+            "write the name without suffix",
+            severity="warning",
+        )
     if setup.has("output_dir") and setup.text("output_dir").lower().endswith(".safetensors"):
-        setup.say("LB315", "output_dir", "`output_dir` is a folder, not a file", f"a folder of this name is made; where a file has it, {FIRST_SAVE}", "write the folder; the name goes into `output_name`", severity="warning")
+        setup.say(
+            "LB315",
+            "output_dir",
+            "`output_dir` is a folder, not a file",
+            f"a folder of this name is made; where a file has it, {FIRST_SAVE}",
+            "write the folder; the name goes into `output_name`",
+            severity="warning",
+        )
     reso = setup.settings.get("metadata_reso")
     if reso is not None and isinstance(reso.value, str) and reso.value and not re.fullmatch(r"\s*\d+\s*(,\s*\d+\s*(,.*)?)?", reso.value):
         setup.say("LB315", "metadata_reso", f"`{reso.value}` is no resolution", FIRST_SAVE, 'write "1024" or "1024,768"')
     if setup.complete and not any(key in setup.settings for key in ("save_every_n_steps", "save_every_n_epochs")):
-        setup.say("LB318", "save_every_n_epochs", "nothing is saved before the end", "a crash loses everything", "write `save_every_n_epochs = 1`", severity="hint")
+        setup.say(
+            "LB318",
+            "save_every_n_epochs",
+            "nothing is saved before the end",
+            "a crash loses everything",
+            "write `save_every_n_epochs = 1`",
+            severity="hint",
+        )
 
 
 def _sampling(setup: Setup) -> None:
@@ -182,19 +371,42 @@ def _sampling(setup: Setup) -> None:
     if prompts is None or not prompts.known or not isinstance(prompts.value, str) or not prompts.value:
         return
     if not prompts.value.endswith((".txt", ".toml", ".json")):
-        setup.say("LB315", "sample_prompts", "the prompt file must end in .txt, .toml or .json", "the trainer stops after the dataset (UnboundLocalError)", "give it one of these endings; prompts themselves do not go here")
+        setup.say(
+            "LB315",
+            "sample_prompts",
+            "the prompt file must end in .txt, .toml or .json",
+            "the trainer stops after the dataset (UnboundLocalError)",
+            "give it one of these endings; prompts themselves do not go here",
+        )
     asked = any(setup.get(key) for key in ("sample_every_n_steps", "sample_every_n_epochs", "sample_at_first"))
     if not asked and setup.complete and not any(key in setup.settings for key in ("sample_every_n_steps", "sample_every_n_epochs")):
-        setup.say("LB312", "sample_prompts", "prompts without `sample_every_n_steps` or `sample_every_n_epochs` are never drawn", "the VAE and the text encoder are loaded for nothing", "write `sample_every_n_epochs = 1`", severity="warning")
+        setup.say(
+            "LB312",
+            "sample_prompts",
+            "prompts without `sample_every_n_steps` or `sample_every_n_epochs` are never drawn",
+            "the VAE and the text encoder are loaded for nothing",
+            "write `sample_every_n_epochs = 1`",
+            severity="warning",
+        )
     arch = setup.arch
     if not setup.complete:
         return
-    keys = dict.fromkeys(["vae", *(key for name, key in arch.keys.items() if name.startswith(("text_encoder",)) or name == "byt5")]) if arch else {"vae": None}
+    keys = (
+        dict.fromkeys(["vae", *(key for name, key in arch.keys.items() if name.startswith(("text_encoder",)) or name == "byt5")])
+        if arch
+        else {"vae": None}
+    )
     for key in keys:
         if key == "vae" and setup.script == "hidream_o1_train_network":
             continue
         if not setup.get(key):
-            setup.say("LB318", "sample_prompts", f"`sample_prompts` needs `{key}`", "the trainer loads it for the samples and stops after the dataset", f"write `{key}`, or remove the sample options")
+            setup.say(
+                "LB318",
+                "sample_prompts",
+                f"`sample_prompts` needs `{key}`",
+                "the trainer loads it for the samples and stops after the dataset",
+                f"write `{key}`, or remove the sample options",
+            )
 
 
 def _logging(setup: Setup) -> None:
@@ -202,22 +414,58 @@ def _logging(setup: Setup) -> None:
     if kind in ("tensorboard", "all") and "logging_dir" not in setup.settings and setup.complete:
         setup.say("LB318", "log_with", f"`{kind}` needs `logging_dir`", AFTER_DATA, "write `logging_dir`")
     if kind in ("wandb", "all") and setup.has("log_with"):
-        setup.say("LB315", "log_with", f"`{kind}` needs the package wandb, and a login", f"wandb is not among the trainer's requirements; where it is missing, {AFTER_DATA}", "install it in the trainer's environment", severity="warning")
+        setup.say(
+            "LB315",
+            "log_with",
+            f"`{kind}` needs the package wandb, and a login",
+            f"wandb is not among the trainer's requirements; where it is missing, {AFTER_DATA}",
+            "install it in the trainer's environment",
+            severity="warning",
+        )
 
 
 def _weights(setup: Setup) -> None:
     resume = setup.text("resume")
     if resume.endswith((".safetensors", ".pt", ".ckpt")) and setup.has("resume"):
-        setup.say("LB315", "resume", "`resume` takes the folder of a state, not a file", AFTER_DIT, "write `…-state`; to go on from weights use `network_weights`")
+        setup.say(
+            "LB315",
+            "resume",
+            "`resume` takes the folder of a state, not a file",
+            AFTER_DIT,
+            "write `…-state`; to go on from weights use `network_weights`",
+        )
     elif resume and setup.has("resume"):
-        setup.say("LB317", "resume", "after a resume steps and file names count from 0 again", "earlier checkpoints of the same output_name are overwritten, and max_train_steps more steps are trained", "give it another output_name", severity="hint")
+        setup.say(
+            "LB317",
+            "resume",
+            "after a resume steps and file names count from 0 again",
+            "earlier checkpoints of the same output_name are overwritten, and max_train_steps more steps are trained",
+            "give it another output_name",
+            severity="hint",
+        )
     if setup.on("resume") and setup.on("network_weights"):
-        setup.say("LB319", "network_weights", "`resume` replaces `network_weights`", "the state holds the weights too and is loaded later", "keep one of the two", severity="warning", also="resume")
+        setup.say(
+            "LB319",
+            "network_weights",
+            "`resume` replaces `network_weights`",
+            "the state holds the weights too and is loaded later",
+            "keep one of the two",
+            severity="warning",
+            also="resume",
+        )
     if isinstance(setup.get("base_weights"), list) and "" in setup.get("base_weights"):
         setup.say("LB315", "base_weights", "`base_weights` holds an empty path", AFTER_DIT, "remove it")
     many, factors = setup.get("base_weights"), setup.get("base_weights_multiplier")
     if isinstance(many, list) and isinstance(factors, list) and len(factors) != len(many):
-        setup.say("LB319", "base_weights_multiplier", f"{len(factors)} multipliers for {len(many)} files", "files without one get 1.0; more are ignored", "write one for each file", severity="warning", also="base_weights")
+        setup.say(
+            "LB319",
+            "base_weights_multiplier",
+            f"{len(factors)} multipliers for {len(many)} files",
+            "files without one get 1.0; more are ignored",
+            "write one for each file",
+            severity="warning",
+            also="base_weights",
+        )
 
 
 def _model(setup: Setup) -> None:
@@ -225,25 +473,76 @@ def _model(setup: Setup) -> None:
     if script == "kandinsky5_train_network" and setup.complete:
         task = setup.settings.get("task")
         if task is None or not task.typed:
-            setup.say("LB318", "task", "Kandinsky needs `--task` on the command line", "it is required there before the file is read (exit 2)", "add `--task k5-lite-t2v-5s-sd` to the command", severity="error" if setup.launch or task is None else "warning")
+            setup.say(
+                "LB318",
+                "task",
+                "Kandinsky needs `--task` on the command line",
+                "it is required there before the file is read (exit 2)",
+                "add `--task k5-lite-t2v-5s-sd` to the command",
+                severity="error" if setup.launch or task is None else "warning",
+            )
     if script == "krea2_train_network":
         if setup.on("turbo_dit_cache") and not setup.on("turbo_dit"):
             setup.say("LB319", "turbo_dit_cache", "`turbo_dit_cache` needs `turbo_dit`", AT_ONCE, "write `turbo_dit`")
         if setup.on("turbo_dit") and setup.get("blocks_to_swap"):
-            setup.say("LB319", "turbo_dit", "`turbo_dit` does not work with `blocks_to_swap`", AT_ONCE, "remove one of the two", also="blocks_to_swap")
-    if script == "wan_train_network" and setup.on("dit_high_noise") and setup.on("offload_inactive_dit") and (setup.number("blocks_to_swap") or 0) > 0:
-        setup.say("LB319", "offload_inactive_dit", "`offload_inactive_dit` does not work with `blocks_to_swap`", AT_ONCE, "remove one of the two", also="blocks_to_swap")
+            setup.say(
+                "LB319",
+                "turbo_dit",
+                "`turbo_dit` does not work with `blocks_to_swap`",
+                AT_ONCE,
+                "remove one of the two",
+                also="blocks_to_swap",
+            )
+    if (
+        script == "wan_train_network"
+        and setup.on("dit_high_noise")
+        and setup.on("offload_inactive_dit")
+        and (setup.number("blocks_to_swap") or 0) > 0
+    ):
+        setup.say(
+            "LB319",
+            "offload_inactive_dit",
+            "`offload_inactive_dit` does not work with `blocks_to_swap`",
+            AT_ONCE,
+            "remove one of the two",
+            also="blocks_to_swap",
+        )
     if script == "qwen_image_train_network" and setup.on("remove_first_image_from_target") and setup.get("model_version") != "layered":
-        setup.say("LB319", "remove_first_image_from_target", "it is for the layered model only", AT_ONCE, 'remove it, or write `model_version = "layered"`')
+        setup.say(
+            "LB319",
+            "remove_first_image_from_target",
+            "it is for the layered model only",
+            AT_ONCE,
+            'remove it, or write `model_version = "layered"`',
+        )
     if script == "fpack_train_network" and setup.text("vae_dtype") not in ("", "float16"):
         setup.say("LB315", "vae_dtype", "FramePack's VAE is float16 only", AT_ONCE, "remove it")
     if script == "flux_2_train_network" and "model_version" not in setup.settings and setup.complete:
-        setup.say("LB318", "model_version", "`model_version` is missing: FLUX.2 dev is assumed", "a klein checkpoint then fails to load", "write `model_version`", severity="hint")
+        setup.say(
+            "LB318",
+            "model_version",
+            "`model_version` is missing: FLUX.2 dev is assumed",
+            "a klein checkpoint then fails to load",
+            "write `model_version`",
+            severity="hint",
+        )
     module: Any = setup.settings.get("network_module")
     if module is not None and module.known and isinstance(module.value, str) and module.value:
         _network(setup, module.value)
-    if adaptive(setup) and 0 < (setup.number("learning_rate") or 1) < 0.01 and setup.has("learning_rate") and "came" not in setup.text("optimizer_type").lower():
-        setup.say("LB317", "learning_rate", "this optimizer finds its step size itself and takes a learning rate of 1", "a small one slows it down by that factor", "write `learning_rate = 1.0`", severity="warning")
+    if (
+        adaptive(setup)
+        and 0 < (setup.number("learning_rate") or 1) < 0.01
+        and setup.has("learning_rate")
+        and "came" not in setup.text("optimizer_type").lower()
+    ):
+        setup.say(
+            "LB317",
+            "learning_rate",
+            "this optimizer finds its step size itself and takes a learning rate of 1",
+            "a small one slows it down by that factor",
+            "write `learning_rate = 1.0`",
+            severity="warning",
+        )
 
 
 def _network(setup: Setup, value: str) -> None:
@@ -254,27 +553,64 @@ def _network(setup: Setup, value: str) -> None:
     ours = [*by_network(), "loha", "lokr"]
     if package in ("networks", "musubi_tuner.networks"):
         if name not in ours:
-            setup.say("LB314", "network_module", f"musubi-tuner has no network module `{value}`", f"{AFTER_DIT} (ModuleNotFoundError)", f"did you mean `{package}.{nearest(name, ours) or ours[0]}`?")
+            setup.say(
+                "LB314",
+                "network_module",
+                f"musubi-tuner has no network module `{value}`",
+                f"{AFTER_DIT} (ModuleNotFoundError)",
+                f"did you mean `{package}.{nearest(name, ours) or ours[0]}`?",
+            )
             return
     elif not package and name in ours:
-        setup.say("LB314", "network_module", f"`{value}` is no module that can be imported", f"{AFTER_DIT} (ModuleNotFoundError)", f'write "networks.{value}"')
+        setup.say(
+            "LB314",
+            "network_module",
+            f"`{value}` is no module that can be imported",
+            f"{AFTER_DIT} (ModuleNotFoundError)",
+            f'write "networks.{value}"',
+        )
         return
     else:
         near = nearest(value, [f"networks.{item}" for item in ours])
         hint = f"did you mean `{near}`?" if near else "check that it can be imported in the trainer's environment"
-        setup.say("LB314", "network_module", f"`{value}` is no network module of musubi-tuner", f"where it cannot be imported, {AFTER_DIT}", hint, severity="warning")
+        setup.say(
+            "LB314",
+            "network_module",
+            f"`{value}` is no network module of musubi-tuner",
+            f"where it cannot be imported, {AFTER_DIT}",
+            hint,
+            severity="warning",
+        )
         return
     arch = setup.arch
     if name in ("loha", "lokr"):
         if arch is not None and not arch.generic:
-            setup.say("LB319", "network_module", f"`{value}` does not know this model", f"{AFTER_DIT}: the model cannot be recognised", f'write "{arch.network}"')
+            setup.say(
+                "LB319",
+                "network_module",
+                f"`{value}` does not know this model",
+                f"{AFTER_DIT}: the model cannot be recognised",
+                f'write "{arch.network}"',
+            )
         return
     wanted = setup.script if setup.launch is not None else family_of_path(setup.text("dit")) or by_name_of_options(setup)
     if wanted and by_network()[name] != wanted:
         right = next((module for module, script in by_network().items() if script == wanted), "")
         by_launch = setup.launch is not None
-        why = f"{AFTER_DIT}: `No LoRA modules found`" if by_launch else f"the path of the DiT speaks of another model; {AFTER_DIT} if it is one"
-        setup.say("LB319", "network_module", f"`{value}` is for another model", why, f'write "networks.{right}"', also="dit", severity="error" if by_launch else "warning")
+        why = (
+            f"{AFTER_DIT}: `No LoRA modules found`"
+            if by_launch
+            else f"the path of the DiT speaks of another model; {AFTER_DIT} if it is one"
+        )
+        setup.say(
+            "LB319",
+            "network_module",
+            f"`{value}` is for another model",
+            why,
+            f'write "networks.{right}"',
+            also="dit",
+            severity="error" if by_launch else "warning",
+        )
 
 
 def by_name_of_options(setup: Setup) -> str:

@@ -14,7 +14,12 @@ from lorabridge.backends.musubi.native import contract, options_of
 from lorabridge.backends.native import Findings, Launch, NativeFile
 from lorabridge.diagnostics import Severity, Span
 
-FULL = {"qwen_image_train": "qwen_image_train_network", "zimage_train": "zimage_train_network", "hidream_o1_train": "hidream_o1_train_network", "hv_train": "hv_train_network"}
+FULL = {
+    "qwen_image_train": "qwen_image_train_network",
+    "zimage_train": "zimage_train_network",
+    "hidream_o1_train": "hidream_o1_train_network",
+    "hv_train": "hv_train_network",
+}
 """Scripts that train all weights, and the LoRA script whose options they share."""
 FULL_OPTIONS = ("full_bf16", "full_fp16", "fused_backward_pass", "mem_eff_save", "block_swap_optimizer_patch_params", "trainable_modules")
 SELF_FLOW = (
@@ -101,7 +106,16 @@ class Setup:
         return next((setting.span for setting in self.settings.values()), Span("", 1, 1, 1, 1))
 
     def say(
-        self, code: str, key: str, message: str, why: str = "", fix: str = "", *, severity: Severity = "error", on: Literal["key", "value"] = "value", also: str = ""
+        self,
+        code: str,
+        key: str,
+        message: str,
+        why: str = "",
+        fix: str = "",
+        *,
+        severity: Severity = "error",
+        on: Literal["key", "value"] = "value",
+        also: str = "",
     ) -> None:
         """One finding at a setting, or at the start of the file where the setting is missing. `also` names the other half of a contradiction."""
         setting = self.settings.get(key)

@@ -64,7 +64,12 @@ def guess(setup: Setup) -> str:
     if module in by_network() and "network_module" in setup.settings:
         own = by_network()[module]
         return by_name if module == "lora" and by_name else own
-    for key, script in (("t5", "wan_train_network"), ("byt5", "hv_1_5_train_network"), ("text_encoder_qwen", "kandinsky5_train_network"), ("latent_window_size", "fpack_train_network")):
+    for key, script in (
+        ("t5", "wan_train_network"),
+        ("byt5", "hv_1_5_train_network"),
+        ("text_encoder_qwen", "kandinsky5_train_network"),
+        ("latent_window_size", "fpack_train_network"),
+    ):
         if key in setup.settings:
             return script
     return by_name
@@ -81,7 +86,14 @@ def flatten(setup: Setup, file: NativeFile) -> dict[str, Setting]:
         for inner, item in value.items():
             path = (key, inner)
             if isinstance(item, dict):
-                say.add("LB311", (file, path), f"`[{key}.{inner}]` is a section in a section", "the trainer flattens one level only: all keys in it are lost in silence", f"write its keys in `[{inner}]` or at the top", on="key")
+                say.add(
+                    "LB311",
+                    (file, path),
+                    f"`[{key}.{inner}]` is a section in a section",
+                    "the trainer flattens one level only: all keys in it are lost in silence",
+                    f"write its keys in `[{inner}]` or at the top",
+                    on="key",
+                )
                 continue
             _put(say, found, file, path, item)
     return found
@@ -105,7 +117,13 @@ def command_line(setup: Setup, launch: Launch) -> dict[str, Setting]:
     options = {**setup.options, "config_file": {"type": "str"}} if setup.script else setup.options
     for item in arguments(launch.after):
         if not item.name:
-            setup.findings.add("LB310", item.word.span, f"`{item.word.text}` belongs to no option", "the trainer's command line refuses it (exit 2)", "quote values with blanks; check the option before it")
+            setup.findings.add(
+                "LB310",
+                item.word.span,
+                f"`{item.word.text}` belongs to no option",
+                "the trainer's command line refuses it (exit 2)",
+                "quote values with blanks; check the option before it",
+            )
             continue
         key = _option(setup, item.name, item.word.span, options, launch.script)
         if not key:
@@ -114,18 +132,38 @@ def command_line(setup: Setup, launch: Launch) -> dict[str, Setting]:
         words = item.values
         if kind in _NO_VALUE:
             if words:
-                setup.findings.add("LB313", words[0].span, f"`--{key}` takes no value", f"`{words[0].text}` is refused (exit 2)", "remove the value; leave the option out to switch it off")
+                setup.findings.add(
+                    "LB313",
+                    words[0].span,
+                    f"`--{key}` takes no value",
+                    f"`{words[0].text}` is refused (exit 2)",
+                    "remove the value; leave the option out to switch it off",
+                )
             found[key] = Setting(kind == "flag", item.word.span, item.word.span, True)
             continue
         known = all(word.known for word in words)
-        value, problem = _convert([word.text for word in words], kind, options[key].get("choices", [])) if known else ([word.text for word in words], "")
+        value, problem = (
+            _convert([word.text for word in words], kind, options[key].get("choices", [])) if known else ([word.text for word in words], "")
+        )
         span = words[0].span if words else item.word.span
         if problem:
             code = "LB314" if problem.startswith("is not one") else "LB313"
-            setup.findings.add(code, span, f"`--{key} {' '.join(word.text for word in words)}` {problem}", "the command line is checked at once (exit 2)", "write a value that it takes")
+            setup.findings.add(
+                code,
+                span,
+                f"`--{key} {' '.join(word.text for word in words)}` {problem}",
+                "the command line is checked at once (exit 2)",
+                "write a value that it takes",
+            )
             continue
         if len(words) > 1 and not kind.startswith("list:") and kind != "any":
-            setup.findings.add("LB310", words[1].span, f"`{words[1].text}` belongs to no option", f"`--{key}` takes one value; the rest is refused (exit 2)", "put a value with blanks in quotes")
+            setup.findings.add(
+                "LB310",
+                words[1].span,
+                f"`{words[1].text}` belongs to no option",
+                f"`--{key}` takes one value; the rest is refused (exit 2)",
+                "put a value with blanks in quotes",
+            )
         found[key] = Setting(value, span, item.word.span, True, known)
     return found
 
@@ -137,7 +175,14 @@ def _option(setup: Setup, name: str, span: Any, options: Any, script: str) -> st
     if name.startswith("--") and key:
         longer = [option for option in options if option.startswith(key)]
         if len(longer) == 1:
-            setup.findings.add("LB310", span, f"`{name}` is short for `--{longer[0]}`", "argparse takes unique beginnings; the next version may not", "write it out", severity="hint")
+            setup.findings.add(
+                "LB310",
+                span,
+                f"`{name}` is short for `--{longer[0]}`",
+                "argparse takes unique beginnings; the next version may not",
+                "write it out",
+                severity="hint",
+            )
             return str(longer[0])
     near = nearest(key, options)
     hint = f"did you mean `--{near}`?" if near else f"`{script}.py --help` lists the options"

@@ -183,7 +183,9 @@ _SCHEDULES = {
 
 
 def _scheduled(key: str) -> Callable[[Setup], bool]:
-    return lambda setup: setup.text("lr_scheduler").lower() in _SCHEDULES[key] and not setup.on("lr_scheduler_type") and not schedule_free(setup)
+    return lambda setup: (
+        setup.text("lr_scheduler").lower() in _SCHEDULES[key] and not setup.on("lr_scheduler_type") and not schedule_free(setup)
+    )
 
 
 def _on(*keys: str) -> Callable[[Setup], bool]:
@@ -215,7 +217,10 @@ NEEDS: dict[str, Need] = {
     **dict.fromkeys(("compile_backend", "compile_mode", "compile_dynamic", "compile_fullgraph", "compile_cache_size_limit"), _COMPILE),
     **dict.fromkeys(("dynamo_mode", "dynamo_fullgraph", "dynamo_dynamic"), _DYNAMO),
     **dict.fromkeys(("use_pinned_memory_for_block_swap", "block_swap_h2d_only", "block_swap_ring_size"), _SWAP),
-    **dict.fromkeys(("huggingface_repo_type", "huggingface_path_in_repo", "huggingface_repo_visibility", "save_state_to_huggingface", "async_upload"), _HUB),
+    **dict.fromkeys(
+        ("huggingface_repo_type", "huggingface_path_in_repo", "huggingface_repo_visibility", "save_state_to_huggingface", "async_upload"),
+        _HUB,
+    ),
     **dict.fromkeys(("fp8_llm", "fp8_vl", "fp8_t5", "fp8_text_encoder"), _TEXT),
     "guidance_scale": Need(lambda setup: setup.script in _GUIDED, "this model has no embedded guidance"),
     "base_weights_multiplier": Need(_on("base_weights"), "there are no `base_weights`"),
@@ -223,19 +228,35 @@ NEEDS: dict[str, Need] = {
     "logit_mean": Need(logit, "it counts with `logsnr`, and with `sigma` and `logit_normal`"),
     "logit_std": Need(logit, "it counts with `logsnr`, and with `sigma` and `logit_normal`"),
     "mode_scale": Need(mode, "it counts with timestep_sampling `sigma` and weighting_scheme `mode`"),
-    "discrete_flow_shift": Need(lambda setup: setup.text("timestep_sampling") == "shift", "only timestep_sampling `shift` reads it", 'set `timestep_sampling = "shift"`, or remove it'),
+    "discrete_flow_shift": Need(
+        lambda setup: setup.text("timestep_sampling") == "shift",
+        "only timestep_sampling `shift` reads it",
+        'set `timestep_sampling = "shift"`, or remove it',
+    ),
     "gradient_checkpointing_cpu_offload": Need(_on("gradient_checkpointing"), "`gradient_checkpointing` is off"),
-    "save_last_n_epochs": Need(_saves_epochs, "`save_every_n_epochs` is not set: no epoch is saved", "set `save_every_n_epochs`, or remove it"),
+    "save_last_n_epochs": Need(
+        _saves_epochs, "`save_every_n_epochs` is not set: no epoch is saved", "set `save_every_n_epochs`, or remove it"
+    ),
     "save_last_n_steps": Need(_saves_steps, "`save_every_n_steps` is not set: no step is saved", "set `save_every_n_steps`, or remove it"),
-    "save_last_n_epochs_state": Need(lambda setup: _saves_epochs(setup) and setup.on("save_state"), "it needs `save_state` and `save_every_n_epochs`"),
-    "save_last_n_steps_state": Need(lambda setup: _saves_steps(setup) and setup.on("save_state"), "it needs `save_state` and `save_every_n_steps`"),
-    "sample_every_n_steps": Need(_samples, "there are no `sample_prompts`: an error is logged each time and nothing is drawn", "set `sample_prompts`, or remove it"),
-    "sample_every_n_epochs": Need(_samples, "there are no `sample_prompts`: an error is logged each time and nothing is drawn", "set `sample_prompts`, or remove it"),
+    "save_last_n_epochs_state": Need(
+        lambda setup: _saves_epochs(setup) and setup.on("save_state"), "it needs `save_state` and `save_every_n_epochs`"
+    ),
+    "save_last_n_steps_state": Need(
+        lambda setup: _saves_steps(setup) and setup.on("save_state"), "it needs `save_state` and `save_every_n_steps`"
+    ),
+    "sample_every_n_steps": Need(
+        _samples, "there are no `sample_prompts`: an error is logged each time and nothing is drawn", "set `sample_prompts`, or remove it"
+    ),
+    "sample_every_n_epochs": Need(
+        _samples, "there are no `sample_prompts`: an error is logged each time and nothing is drawn", "set `sample_prompts`, or remove it"
+    ),
     "sample_at_first": Need(_samples, "there are no `sample_prompts`", "set `sample_prompts`, or remove it"),
     "resume_from_huggingface": Need(_on("resume"), "`resume` is not set"),
     "log_prefix": Need(_on("logging_dir"), "`logging_dir` is not set"),
     "wandb_run_name": Need(lambda setup: setup.text("log_with") in ("wandb", "all"), 'it needs `log_with = "wandb"`'),
-    "max_train_steps": Need(lambda setup: "max_train_epochs" not in setup.settings, "`max_train_epochs` overrides it", "keep one of the two"),
+    "max_train_steps": Need(
+        lambda setup: "max_train_epochs" not in setup.settings, "`max_train_epochs` overrides it", "keep one of the two"
+    ),
     "preserve_distribution_shape": Need(_on("min_timestep", "max_timestep"), "neither min_timestep nor max_timestep is set"),
 }
 """Keys that count only beside another."""

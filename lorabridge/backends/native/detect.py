@@ -101,7 +101,9 @@ def script_of(file: NativeFile, trainer: str = "") -> str:
     for launch in launches(file):
         for name, pattern in _SCRIPTS:
             if pattern.fullmatch(launch.script) and (not trainer or name == trainer):
-                if name == "diffusion-pipe" and not any(word.text in ("--deepspeed", "--config") or word.text.startswith("--config=") for word in launch.after):
+                if name == "diffusion-pipe" and not any(
+                    word.text in ("--deepspeed", "--config") or word.text.startswith("--config=") for word in launch.after
+                ):
                     continue
                 return name
     return ""

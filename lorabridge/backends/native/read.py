@@ -30,20 +30,31 @@ def read_path(path: Path, shown: str = "") -> NativeFile:
     except (OSError, ValueError) as error:
         return _broken(shown, f"cannot read `{shown}`: {getattr(error, 'strerror', None) or error}", "check the path", "LB109")
     if len(raw) > MAX_BYTES:
-        return _broken(shown, f"`{shown}` is larger than {MAX_BYTES // 1000} kB", "a config is a page or two; is this the right file?", "LB109")
+        return _broken(
+            shown, f"`{shown}` is larger than {MAX_BYTES // 1000} kB", "a config is a page or two; is this the right file?", "LB109"
+        )
     return read_bytes(raw, shown)
 
 
 def read_bytes(raw: bytes, shown: str) -> NativeFile:
     """Decode as the trainers do: UTF-8, a byte-order mark kept."""
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return _broken(shown, f"`{shown}` is UTF-16", "save it as UTF-8 without byte-order mark", why="the trainer's reader takes UTF-8 only and stops at once")
+        return _broken(
+            shown,
+            f"`{shown}` is UTF-16",
+            "save it as UTF-8 without byte-order mark",
+            why="the trainer's reader takes UTF-8 only and stops at once",
+        )
     try:
         return read_text(raw.decode("utf-8"), shown)
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         return _broken(
-            shown, f"`{shown}` is not UTF-8 (byte {error.start}, line {line})", "save it as UTF-8", line=line, why="the trainer stops with UnicodeDecodeError"
+            shown,
+            f"`{shown}` is not UTF-8 (byte {error.start}, line {line})",
+            "save it as UTF-8",
+            line=line,
+            why="the trainer stops with UnicodeDecodeError",
         )
 
 

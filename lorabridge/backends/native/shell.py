@@ -82,7 +82,11 @@ class _Reader:
         if match[0][0] == "\\" and match[0] not in ("\\\n", "\\\r\n"):
             following = self.text[match.end() :].lstrip(" \t")
             if following.startswith("--"):
-                self.broken(self.at, "a blank after the backslash ends the command here", "remove the blank: the backslash must be the last character of the line")
+                self.broken(
+                    self.at,
+                    "a blank after the backslash ends the command here",
+                    "remove the blank: the backslash must be the last character of the line",
+                )
         self.at = match.end()
         return True
 
@@ -97,7 +101,9 @@ class _Reader:
         why = "a backslash then escapes the carriage return, not the line end: the command stops there; options carry an invisible \\r"
         fix = "save the script with Unix line ends (LF)"
         severe = "\\\r\n" in self.text
-        self.file.diagnostics.append(Diagnostic("LB320", "the script has Windows line ends", span, "error" if severe else "warning", why, fix))
+        self.file.diagnostics.append(
+            Diagnostic("LB320", "the script has Windows line ends", span, "error" if severe else "warning", why, fix)
+        )
 
     def word(self) -> None:
         part = _Part(self.at)
@@ -185,7 +191,9 @@ class _Reader:
         line, column = words[0].span.line, words[0].span.column
         if not any(item.span and item.span.line == line - 1 for item in self.file.diagnostics):
             message = f"`{words[0].text}` is not part of the command above"
-            self.broken(self.starts[line - 1] + column - 1, message, "end the line above with the continuation character, without a comment between")
+            self.broken(
+                self.starts[line - 1] + column - 1, message, "end the line above with the continuation character, without a comment between"
+            )
         last = self.file.commands[-1]
         self.file.commands[-1] = Command((*last.words, *words), last.env)
 

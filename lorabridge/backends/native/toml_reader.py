@@ -80,7 +80,9 @@ def _refused(file: NativeFile, error: _RefusedError, text: str) -> None:
     span = next((place.value for place in file.places.values() if place.key.line == line and place.value.line == line), None)
     if span is None or column > 1:
         span = Span(file.name, line, column, line, column + 1)
-    file.diagnostics.append(Diagnostic("LB320", f"not readable: {message}", span, why="the trainer reads TOML with toml 0.10.2 and stops at once", fix=fix))
+    file.diagnostics.append(
+        Diagnostic("LB320", f"not readable: {message}", span, why="the trainer reads TOML with toml 0.10.2 and stops at once", fix=fix)
+    )
 
 
 def _bom(file: NativeFile) -> None:
@@ -100,7 +102,9 @@ def _bom(file: NativeFile) -> None:
     if file.text.startswith(BOM) and not file.diagnostics:
         why = "toml 0.10.2 reads it as a part of the first line"
         fix = "save the file as UTF-8 without byte-order mark"
-        file.diagnostics.append(Diagnostic("LB320", "the file starts with a byte-order mark", Span(file.name, 1, 1, 1, 2), "warning", why, fix))
+        file.diagnostics.append(
+            Diagnostic("LB320", "the file starts with a byte-order mark", Span(file.name, 1, 1, 1, 2), "warning", why, fix)
+        )
 
 
 def _compare(file: NativeFile, text: str) -> None:
@@ -112,7 +116,13 @@ def _compare(file: NativeFile, text: str) -> None:
         span = Span(file.name, line, column, line, column + 1)
         message = re.sub(r" \(at .*\)$", "", str(error))
         file.diagnostics.append(
-            Diagnostic("LB320", f"not valid TOML: {message}", span, why="toml 0.10.2 lets it pass and may have read something else", fix="mend the line")
+            Diagnostic(
+                "LB320",
+                f"not valid TOML: {message}",
+                span,
+                why="toml 0.10.2 lets it pass and may have read something else",
+                fix="mend the line",
+            )
         )
         return
     except RecursionError:
@@ -140,7 +150,9 @@ def _difference(ours: Any, theirs: Any, path: KeyPath) -> KeyPath | None:
     if isinstance(ours, list) and isinstance(theirs, list):
         if len(ours) != len(theirs):
             return path
-        return next((found for index, item in enumerate(ours) if (found := _difference(item, theirs[index], (*path, index))) is not None), None)
+        return next(
+            (found for index, item in enumerate(ours) if (found := _difference(item, theirs[index], (*path, index))) is not None), None
+        )
     return None if ours == theirs or str(ours) == str(theirs) else path
 
 

@@ -56,7 +56,9 @@ def read_yaml(name: str, text: str) -> NativeFile:
         return file
     except (yaml.YAMLError, _TooMuchError, RecursionError, ValueError, TypeError) as error:
         span = Span(name, 1, 1, 1, 2)
-        file.diagnostics.append(Diagnostic("LB320", f"not readable YAML: {str(error).splitlines()[0] if str(error) else type(error).__name__}", span))
+        file.diagnostics.append(
+            Diagnostic("LB320", f"not readable YAML: {str(error).splitlines()[0] if str(error) else type(error).__name__}", span)
+        )
         return file
     finally:
         if loader is not None:
@@ -64,7 +66,9 @@ def read_yaml(name: str, text: str) -> NativeFile:
     if isinstance(data, dict):
         file.data = data
     else:
-        file.diagnostics.append(Diagnostic("LB320", "the top level is no mapping of keys", Span(name, 1, 1, 1, 2), why="the trainer stops at once"))
+        file.diagnostics.append(
+            Diagnostic("LB320", "the top level is no mapping of keys", Span(name, 1, 1, 1, 2), why="the trainer stops at once")
+        )
     return file
 
 
@@ -112,7 +116,9 @@ class _Walk:
                 self.twice(here, key_span, seen[key], _text(value_node))
             seen[key] = (key_span, _text(value_node))
             if not isinstance(key, str):
-                self.report("LB320", f"the key `{key_node.value}` is read as {key!r}, not as text", key_span, here, "put the key in quotes", "error")
+                self.report(
+                    "LB320", f"the key `{key_node.value}` is read as {key!r}, not as text", key_span, here, "put the key in quotes", "error"
+                )
             self.file.places[here] = Place(key_span, _span(self.file.name, value_node))
             if key == "<<" and isinstance(value_node, yaml.MappingNode):
                 self.node(value_node, path, depth + 1)
@@ -136,7 +142,14 @@ class _Walk:
             return
         span = _span(self.file.name, node)
         message = f"`{node.value[:40]}` is read as {got!r}"
-        self.report("LB320", message, span, path, "put it in quotes if it is text; write numbers in plain decimal, switches as `true` or `false`", "warning")
+        self.report(
+            "LB320",
+            message,
+            span,
+            path,
+            "put it in quotes if it is text; write numbers in plain decimal, switches as `true` or `false`",
+            "warning",
+        )
 
     def report(self, code: str, message: str, span: Span, path: KeyPath, fix: str, severity: Severity) -> None:
         why = "the trainer reads YAML 1.1"
@@ -173,11 +186,21 @@ def read_json(name: str, text: str) -> NativeFile:
     except ValueError as error:
         line, column = getattr(error, "lineno", 1), getattr(error, "colno", 1)
         span = Span(name, line, column, line, column + 1)
-        file.diagnostics.append(Diagnostic("LB320", f"not valid JSON: {getattr(error, 'msg', error)}", span, why="the trainer stops at once", fix="mend the line"))
+        file.diagnostics.append(
+            Diagnostic(
+                "LB320", f"not valid JSON: {getattr(error, 'msg', error)}", span, why="the trainer stops at once", fix="mend the line"
+            )
+        )
         return file
     if text.startswith("\ufeff"):
         file.diagnostics.append(
-            Diagnostic("LB320", "the file starts with a byte-order mark", Span(name, 1, 1, 1, 2), why="json.load refuses it", fix="save it as UTF-8 without the mark")
+            Diagnostic(
+                "LB320",
+                "the file starts with a byte-order mark",
+                Span(name, 1, 1, 1, 2),
+                why="json.load refuses it",
+                fix="save it as UTF-8 without the mark",
+            )
         )
     if not isinstance(data, dict):
         file.diagnostics.append(Diagnostic("LB320", "the top level is no object", Span(name, 1, 1, 1, 2), why="the trainer stops at once"))

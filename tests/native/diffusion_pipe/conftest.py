@@ -27,7 +27,9 @@ MODELS = {
 DATASET = "resolutions = [512]\n{top}\n[[directory]]\npath = '/data/pictures'\n{directory}\n"
 
 
-def main_text(model: str = "sdxl", *, top: str = "", inside: str = "", adapter: str = "", optimizer: str = "", tail: str = "", without: str = "") -> str:
+def main_text(
+    model: str = "sdxl", *, top: str = "", inside: str = "", adapter: str = "", optimizer: str = "", tail: str = "", without: str = ""
+) -> str:
     """A main file with lines added to its sections; `without` removes the line that starts with it."""
     text = (
         f"output_dir = '/data/out'\ndataset = '/data/ds.toml'\nepochs = 2\nsave_every_n_epochs = 1\n{top}\n"

@@ -15,7 +15,9 @@ from tests.native.diffusion_pipe.conftest import check, main_text, png, told
 Make = Callable[..., Path]
 
 
-def run(tmp_path: Path, folder: Path, *, directory: str = "", top: str = "resolutions = [64]", model: str = "sdxl", **more: str) -> list[Diagnostic]:
+def run(
+    tmp_path: Path, folder: Path, *, directory: str = "", top: str = "resolutions = [64]", model: str = "sdxl", **more: str
+) -> list[Diagnostic]:
     """A run whose model file exists, on one folder."""
     weights = tmp_path / "weights"
     weights.touch()
@@ -128,7 +130,11 @@ def test_evaluation_batches(tmp_path: Path, pictures: Make) -> None:
 
 def test_model_files(tmp_path: Path, pictures: Make) -> None:
     folder = pictures()
-    for model, keys in (("flux", ["diffusers_path"]), ("wan", ["ckpt_path"]), ("z_image", ["diffusion_model", "text_encoders[0].path", "vae"])):
+    for model, keys in (
+        ("flux", ["diffusers_path"]),
+        ("wan", ["ckpt_path"]),
+        ("z_image", ["diffusion_model", "text_encoders[0].path", "vae"]),
+    ):
         found = run(tmp_path, folder, model=model)
         assert sorted(item for item in told(found) if "model." in item) == sorted(f"error LB322 model.{key}" for key in keys)
     hub = main_text("flux").replace("/data/flux", "black-forest-labs/FLUX.1-dev")
@@ -146,7 +152,11 @@ def test_dataset_file(tmp_path: Path) -> None:
 def test_adapter_and_resume(tmp_path: Path, pictures: Make) -> None:
     folder = pictures()
     assert "error LB322 adapter.init_from_existing" in told(run(tmp_path, folder, adapter="init_from_existing = '/nope/epoch1'"))
-    main = main_text(top="resume_from_checkpoint = true").replace("/data/out", str(tmp_path / "out")).replace("/data/sdxl.safetensors", str(folder))
+    main = (
+        main_text(top="resume_from_checkpoint = true")
+        .replace("/data/out", str(tmp_path / "out"))
+        .replace("/data/sdxl.safetensors", str(folder))
+    )
     assert "error LB322 resume_from_checkpoint" in told(check(main, paths=True))
     named = main.replace("resume_from_checkpoint = true", "resume_from_checkpoint = 'x'")
     assert "error LB322 resume_from_checkpoint" in told(check(named, paths=True))

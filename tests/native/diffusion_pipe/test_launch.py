@@ -14,7 +14,10 @@ def findings(script: str, main: str = "", dataset: str = "") -> list[str]:
     return told(check(main, dataset, script))
 
 
-@pytest.mark.parametrize("tail", ["", " --resume_from_checkpoint", " --resume_from_checkpoint 20250101_10-00-00", " --trust_cache", " --master_port 29501", " --regen"])
+@pytest.mark.parametrize(
+    "tail",
+    ["", " --resume_from_checkpoint", " --resume_from_checkpoint 20250101_10-00-00", " --trust_cache", " --master_port 29501", " --regen"],
+)
 def test_good_launches(tail: str) -> None:
     assert findings(GOOD + tail) == []
 
@@ -60,7 +63,9 @@ def test_batch_over_all_ranks() -> None:
     text = main_text("qwen_image", top="save_every_n_examples = 3")
     assert findings(GOOD, text) == []
     assert findings(GOOD.replace("num_gpus=1", "num_gpus=4"), text) == ["error LB315 save_every_n_examples"]
-    assert "error LB319 optimizer.gradient_release" in findings(GOOD.replace("num_gpus=1", "num_gpus=4"), main_text(optimizer="gradient_release = true"))
+    assert "error LB319 optimizer.gradient_release" in findings(
+        GOOD.replace("num_gpus=1", "num_gpus=4"), main_text(optimizer="gradient_release = true")
+    )
 
 
 def test_each_dataset_is_read_by_the_run_that_names_it() -> None:

@@ -238,7 +238,14 @@ def test_whole_model_training() -> None:
 
 
 def test_swapping() -> None:
-    for model, blocks, bad in (("qwen_image", 58, False), ("qwen_image", 59, True), ("flux", 34, False), ("flux", 35, True), ("flux2", 40, True), ("flux2", 8, False)):
+    for model, blocks, bad in (
+        ("qwen_image", 58, False),
+        ("qwen_image", 59, True),
+        ("flux", 34, False),
+        ("flux", 35, True),
+        ("flux2", 40, True),
+        ("flux2", 8, False),
+    ):
         assert ("error LB315 blocks_to_swap" in told(check(main_text(model, top=f"blocks_to_swap = {blocks}")))) is bad, (model, blocks)
 
 
@@ -323,7 +330,13 @@ def test_dataset(model: str, top: str, directory: str, expected: str) -> None:
 
 
 def test_good_datasets() -> None:
-    for top in ("num_repeats = 1.5", "subsample_ratio = 0", "skip_empty_caption = false", "enable_ar_bucket = true\nar_buckets = [[1, 1], [2, 3]]", "frame_buckets = [1, 33]"):
+    for top in (
+        "num_repeats = 1.5",
+        "subsample_ratio = 0",
+        "skip_empty_caption = false",
+        "enable_ar_bucket = true\nar_buckets = [[1, 1], [2, 3]]",
+        "frame_buckets = [1, 33]",
+    ):
         assert told(check(main_text("wan"), DATASET.format(top=top, directory=""))) == [], top
 
 

@@ -124,7 +124,12 @@ GOOD: dict[str, dict[str, Any]] = {
     "part of the timesteps": {"min_timestep": 100, "max_timestep": 900},
     "fp8": {"fp8_base": True, "fp8_scaled": True},
     "unused path": {"vae": "/nope.safetensors"},
-    "samples": {"sample_prompts": "/data/p.txt", "vae": "/data/v.safetensors", "text_encoder": "/data/t.safetensors", "sample_every_n_epochs": 1},
+    "samples": {
+        "sample_prompts": "/data/p.txt",
+        "vae": "/data/v.safetensors",
+        "text_encoder": "/data/t.safetensors",
+        "sample_every_n_epochs": 1,
+    },
     "steps kept": {"save_every_n_steps": 2, "save_last_n_steps": 4},
 }
 
