@@ -257,16 +257,7 @@ def _together(process: Process, entries: list[tuple[int, dict[str, Any]]]) -> No
         why = "the trainer stops at once (ValueError)"
         place = ("datasets", cached[0], "cache_text_embeddings")
         process.say("LB319", place, "only some datasets cache their text", why, "write `cache_text_embeddings: true` in `train`", on="key")
-    seen: dict[Any, int] = {}
-    for index, entry in entries:
-        key = (entry.get("dataset_path") or entry.get("folder_path"), str(entry.get("resolution")), str(entry.get("is_reg")))
-        if isinstance(key[0], str) and key in seen and entry == dict(entries)[seen[key]]:
-            process.say(
-                "LB317",
-                ("datasets", index),
-                "the same dataset stands twice",
-                "its pictures come twice as often",
-                "use `num_repeats`",
-                "warning",
-            )
-        seen.setdefault(key, index)
+    for position, (index, entry) in enumerate(entries):
+        if any(entry == other for _, other in entries[:position]):
+            why = "its pictures come twice as often"
+            process.say("LB317", ("datasets", index), "the same dataset stands twice", why, "use `num_repeats`", "warning")

@@ -14,6 +14,7 @@ from lorabridge.backends.diffusion_pipe.lint_tables import DIRECTORY_ONLY, TOP_O
 from lorabridge.backends.diffusion_pipe.lint_values import HANG, check_value
 from lorabridge.backends.native import NativeFile
 from lorabridge.config.paths import KeyPath
+from lorabridge.diagnostics import Severity
 
 _BEFORE = "before caching"
 _OWN_RULES = frozenset({"resolutions", "size_buckets", "ar_buckets", "frame_buckets", "num_repeats", "directory"})
@@ -222,7 +223,7 @@ def _quits(job: Job, file: NativeFile, top: dict[str, Any], tables: list[dict[st
     """Two checks of the trainer's own that print a warning and then exit with success."""
     if job.start is not None and job.start.says("i_know_what_i_am_doing"):
         return
-    severity = "error" if job.start is not None else "warning"
+    severity: Severity = "error" if job.start is not None else "warning"
     why = "the trainer prints a warning and exits with 0, without training, unless it is started with --i_know_what_i_am_doing"
     for index, table in [(-1, top), *enumerate(tables)]:
         value = table.get("resolutions")
@@ -230,7 +231,7 @@ def _quits(job: Job, file: NativeFile, top: dict[str, Any], tables: list[dict[st
         overridden = index < 0 and tables and all("resolutions" in other for other in tables)
         if isinstance(value, list) and len(value) > 3 and not overridden:
             says = f"{len(value)} resolutions: every picture is trained at each of them"
-            report(job.found, file, "LB323", here, says, why, "write 3 at most, or start it with that flag", severity)  # type: ignore[arg-type]
+            report(job.found, file, "LB323", here, says, why, "write 3 at most, or start it with that flag", severity)
     if job.type != "cosmos":
         return
     for index, table in [(-1, top), *enumerate(tables)]:
@@ -241,5 +242,5 @@ def _quits(job: Job, file: NativeFile, top: dict[str, Any], tables: list[dict[st
             path: KeyPath = () if index < 0 else ("directory", index)
             path = (*path, odd[0]) if odd else (*path, "size_buckets")
             says = "cosmos takes only `size_buckets` of its list, at the top and in each directory"
-            report(job.found, file, "LB323", path, says, why, "see examples/cosmos_dataset.toml of the trainer", severity, on="key")  # type: ignore[arg-type]
+            report(job.found, file, "LB323", path, says, why, "see examples/cosmos_dataset.toml of the trainer", severity, on="key")
             break

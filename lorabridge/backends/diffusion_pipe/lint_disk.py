@@ -12,6 +12,7 @@ from lorabridge.backends.diffusion_pipe.lint_job import Job, base, report
 from lorabridge.backends.diffusion_pipe.lint_tables import PATHS, model_keys
 from lorabridge.backends.native import NativeFile
 from lorabridge.config.paths import KeyPath
+from lorabridge.diagnostics import Severity
 
 _LOCAL = ("/", ".", "~")
 
@@ -138,7 +139,7 @@ def _resume(job: Job) -> None:
     if not value or not isinstance(folder, str) or job.main is None or folder.startswith("~"):
         return
     where, sure = _where(job.main, folder)
-    severity = "error" if sure else "warning"
+    severity: Severity = "error" if sure else "warning"
     path: KeyPath = ("resume_from_checkpoint",) if not by_flag else ("output_dir",)
     if value is True and (not where.is_dir() or not any(where.iterdir())):
         says = f"there is no run in `{folder}` to resume"
@@ -151,11 +152,11 @@ def _resume(job: Job) -> None:
             "IndexError after caching and after the models are loaded",
             "start without resuming",
             severity,
-        )  # type: ignore[arg-type]
+        )
     elif isinstance(value, str) and not (where / value).is_dir():
         says = f"there is no run `{value}` in `{folder}`"
         why = "the folder is made, then AssertionError after the models are loaded"
-        report(job.found, job.main, "LB322", path, says, why, "write the name of a run's folder", severity)  # type: ignore[arg-type]
+        report(job.found, job.main, "LB322", path, says, why, "write the name of a run's folder", severity)
 
 
 def _folders(job: Job, file: NativeFile, held_out: bool) -> None:

@@ -73,7 +73,7 @@ ZEROS = (
     Zero("map_num_proc", _below, "LB316", "the caching process dies on it and the run waits for it for ever", "remove it"),
     Zero("steps_per_print", _is_zero, "LB315", f"{_DIVIDES} in the first step", "write 1 or more"),
     Zero("logging_steps", _is_zero, "LB315", f"{_DIVIDES} after the first step", "write 1 or more"),
-    Zero("uncond_fraction", lambda value: value >= 1, "LB317", "every caption is dropped", "write a fraction, such as 0.1"),
+    Zero("uncond_fraction", lambda value: value >= 1, "LB317", "every caption is dropped", "write a fraction, such as 0.1", "warning"),
     Zero("uncond_fraction", _below, "LB317", "no caption is dropped", "write 0, or a fraction", "warning"),
     Zero("huber_delta", _at_most_zero, "LB315", "RuntimeError at the first step: torch takes only values above 0", "remove it", only=lambda job: not job.arch or job.arch.huber),
     Zero("smooth_l1_beta", _below, "LB315", "RuntimeError at the first step", "remove it", only=lambda job: not job.arch or job.arch.huber),

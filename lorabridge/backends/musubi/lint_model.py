@@ -147,7 +147,7 @@ def by_network() -> dict[str, str]:
     return {arch.network.rpartition(".")[2]: arch.train for arch in ARCHS.values()}
 
 
-_FAMILIES: tuple[tuple[str, str], ...] = (
+FAMILIES: tuple[tuple[str, str], ...] = (
     ("qwen_image_train_network", r"qwen[-_ .]?image"),
     ("zimage_train_network", r"z[-_ .]?image"),
     ("flux_2_train_network", r"flux[-_ .]?2|klein"),
@@ -165,7 +165,7 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
 
 def family_in(name: str) -> str:
     """The training script that a file name speaks of, or nothing."""
-    return next((script for script, pattern in _FAMILIES if re.search(pattern, name.lower())), "")
+    return next((script for script, pattern in FAMILIES if re.search(pattern, name.lower())), "")
 
 
 def family_of_path(path: str) -> str:

@@ -139,9 +139,9 @@ def _family(setup: Setup, key: str, name: str) -> None:
 
 
 def _all_families(name: str) -> set[str]:
-    from lorabridge.backends.musubi.lint_model import _FAMILIES
+    from lorabridge.backends.musubi.lint_model import FAMILIES
 
-    return {script for script, pattern in _FAMILIES if re.search(pattern, name)}
+    return {script for script, pattern in FAMILIES if re.search(pattern, name)}
 
 
 def _on_disk(setup: Setup, key: str, value: str) -> None:

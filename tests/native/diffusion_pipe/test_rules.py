@@ -27,7 +27,7 @@ TOP = [
     ("max_steps = 0", "error LB317 max_steps"),
     ('max_steps = "2"', "error LB313 max_steps"),
     ("force_constant_lr = 0.0", "error LB323 force_constant_lr"),
-    ("uncond_fraction = 1.0", "error LB317 uncond_fraction"),
+    ("uncond_fraction = 1.0", "warning LB317 uncond_fraction"),
     ("compile = 'false'", "error LB317 compile"),
     ("lr_scheduler = 'cosine_with_restarts'", "error LB314 lr_scheduler"),
     ("activation_checkpointing = 'true'", "error LB314 activation_checkpointing"),
@@ -72,6 +72,7 @@ TOP = [
     ("reentrant_activation_checkpointing = true", "warning LB312 reentrant_activation_checkpointing"),
     ("monitoring = 'wandb'", "error LB313 monitoring"),
     ("eval_every_n_steps = ''", "warning LB313 eval_every_n_steps"),
+    ("logging_steps = true", "warning LB313 logging_steps"),
     ("logging_steps = 0.5", "warning LB317 logging_steps"),
     ("x_axis_examples = 'yes'", "warning LB313 x_axis_examples"),
 ]
@@ -139,6 +140,10 @@ TEXT_ENCODERS = [
     ("text_encoders = {path = '/data/q', type = 'lumina2'}", "error LB313 model.text_encoders"),
     ("text_encoders = [{path = '/a', type = 'lumina2'}, {path = '/b', type = 'lumina2'}]", "error LB317 model.text_encoders"),
     ("text_encoders = [{path = '/a', type = 'flux9'}]", "warning LB317 model.text_encoders[0].type"),
+    ("text_encoders = [{path = '/a', type = 'lumina2', device = 'cpu'}]", "error LB310 model.text_encoders[0].device"),
+    ("text_encoders = [{path = '~/a', type = 'lumina2'}]", "error LB321 model.text_encoders[0].path"),
+    ("text_encoders = []", "error LB315 model.text_encoders"),
+    ("merge_adapters = ['~/a']\ntext_encoders = [{path = '/a', type = 'lumina2'}]", "error LB321 model.merge_adapters[0]"),
 ]
 
 
@@ -191,6 +196,9 @@ OPTIMIZER = [
     ("betas = [0.9]", "error LB315 optimizer.betas"),
     ("betas = [0.9, 1.0]", "error LB315 optimizer.betas[1]"),
     ("beta2_half_life = 1000", "error LB318 optimizer.beta2_half_life"),
+    ("beta2_half_life = 1000\nbetas = [0.9]", "error LB319 optimizer.beta2_half_life"),
+    ("beta2_half_life = '1000'\nbetas = [0.9, 0.99]", "error LB313 optimizer.beta2_half_life"),
+    ("betas = 0.9", "error LB313 optimizer.betas"),
 ]
 
 
@@ -208,6 +216,18 @@ NAMES = [
 @pytest.mark.parametrize(("name", "expected"), NAMES)
 def test_optimizer_names(name: str, expected: list[str]) -> None:
     assert told(check(main_text(optimizer=f"type = '{name}'", without="type = 'adamw'"))) == expected
+
+
+def test_optimizer_as_a_whole() -> None:
+    assert told(check(main_text(without="type = 'adamw'"))) == ["error LB318 optimizer.type"]
+    assert told(check(main_text(optimizer="type = 1", without="type = 'adamw'"))) == ["error LB313 optimizer.type"]
+    assert told(check(main_text(optimizer="type = 'ScheduleFreeAdamW'", without="type = 'adamw'"))) == ["warning LB317 optimizer.type"]
+    assert told(check(main_text(optimizer="type = 'GenericOptim'\ncompile = true", without="type = 'adamw'"))) == [
+        "warning LB312 optimizer.compile"
+    ]
+    assert told(check(main_text().replace("lr = 1e-4", "lr = 0.0"))) == ["error LB323 optimizer.lr"]
+    clipped = main_text(top="gradient_clipping = 1.0", optimizer="gradient_release = true")
+    assert told(check(clipped)) == ["warning LB312 gradient_clipping"]
 
 
 def test_missing_rates() -> None:
