@@ -146,7 +146,7 @@ def _tree(dice: random.Random, depth: int = 0) -> object:
         return dice.choice(VALUES)
     if kind == 1:
         return [_tree(dice, depth + 1) for _ in range(dice.randrange(4))]
-    keys = [path.rpartition(".")[2] for path, _ in SPOTS]
+    keys = [*(path.rpartition(".")[2] for path, _ in SPOTS), "[", "]", ".", "", "[0]", "a.b[1]", "<<", "${env:X}", "\x9b"]
     return {dice.choice(keys): _tree(dice, depth + 1) for _ in range(dice.randrange(6))}
 
 

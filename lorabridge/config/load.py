@@ -96,8 +96,8 @@ def finish(loaded: Loaded) -> Loaded:
     loaded.diagnostics += found
     loaded.config, loaded.partial = config, partial
     if partial is not None:
-        wrong = {split_path(d.path)[0] for d in loaded.diagnostics if d.path and d.severity == "error"}
-        loaded.diagnostics += [d for d in check_rules(partial, loaded) if split_path(d.path)[0] not in wrong]
+        wrong = {split_path(d.path)[:1] for d in loaded.diagnostics if d.path and d.severity == "error"}
+        loaded.diagnostics += [d for d in check_rules(partial, loaded) if split_path(d.path)[:1] not in wrong]
     return _bounded(loaded)
 
 

@@ -118,6 +118,8 @@ HOSTILE: dict[str, str | bytes] = {
     "many documents": "---\n" * 40_000,
     "many directives": "%TAG ! tag:x,2000:\n" * 20_000,
     "a long folded text": SMALL + "output: >\n" + "  x\n\n" * 15_000,
+    "keys that are the marks of paths": SMALL
+    + '"[": 1\n".": 1\n"[]": 1\n"[0]": 1\n"a.b[0]": 1\n"": 1\n"]": {"[": 1}\noptimizer: {"[": 1, ".": 1}\n',
     "all names of all keys": SMALL + "optimizer: {" + ", ".join(f"{key}: 1" for key in "abcdefghijklmnopqrstuvwxyz") + "}\n",
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 from lorabridge.backends.ai_toolkit.lint_job import Process, number, spell, truthy
 from lorabridge.backends.ai_toolkit.lint_tables import CONTROL_CRASHES, NEEDS_CONTROL, PICTURES
 
-_CAPTIONS = ("txt", "caption", "json", "md", "cap", "tags", "wd14", "prompt", "text")
+_CAPTIONS = ("txt", "caption", "captions", "tags")
 _COMPANIONS = ("mask_path", "control_path", "control_path_1", "control_path_2", "control_path_3", "unconditional_path", "clip_image_path")
 _CONTROLS = ("depth", "line", "pose", "inpaint", "mask", "sapiens2_mask")
 _VIDEO = ("wan21", "wan21_i2v", "wan22_5b", "wan22_14b", "wan22_14b_i2v", "ltx2", "ltx2.3", "ltx2.5", "minimax_h3", "minimax_h3_ref2va")
@@ -123,6 +123,10 @@ def _captions(process: Process, index: int, entry: dict[str, Any]) -> None:
             process.say("LB317", place, f"`caption_ext: {spell(ext)}` is no ending of a caption file", why, "write `txt`")
         elif plain == "":
             process.say("LB317", place, "`caption_ext` is empty", why, "write `txt`", "warning")
+        elif plain == "json":
+            what = "the file is read as plain text: its braces and keys become the caption"
+            if process.arch_name != "ideogram4":
+                process.say("LB317", place, "`caption_ext: json` is not taken apart", what, "write `txt`", "warning")
         elif plain not in _CAPTIONS:
             process.say("LB317", place, f"`caption_ext: {ext}` is unusual", why, "write `txt`, or check the files' ending", "warning")
     if entry.get("caption_type"):
@@ -236,7 +240,7 @@ def _words(process: Process, index: int, entry: dict[str, Any]) -> None:
             "warning",
             "key",
         )
-    if entry.get("batch_size") is not None and entry.get("buckets") is False:
+    if entry.get("batch_size") is not None and "buckets" in entry and not entry["buckets"]:
         why = "the trainer stops when the dataset is loaded (ValueError)"
         process.say(
             "LB319", ("datasets", index, "batch_size"), "`batch_size` of a dataset needs `buckets: true`", why, "remove it", on="key"
@@ -257,6 +261,12 @@ def _together(process: Process, entries: list[tuple[int, dict[str, Any]]]) -> No
         why = "the trainer stops at once (ValueError)"
         place = ("datasets", cached[0], "cache_text_embeddings")
         process.say("LB319", place, "only some datasets cache their text", why, "write `cache_text_embeddings: true` in `train`", on="key")
+    without = [index for index, entry in entries if "buckets" in entry and not entry["buckets"]]
+    if without and len(without) < len(entries):
+        why = "the trainer stops when the datasets are loaded (AssertionError)"
+        process.say(
+            "LB319", ("datasets", without[0], "buckets"), "only some datasets have buckets", why, "write the same for all", on="key"
+        )
     for position, (index, entry) in enumerate(entries):
         if any(entry == other for _, other in entries[:position]):
             why = "its pictures come twice as often"

@@ -130,10 +130,11 @@ def _model_kwargs(process: Process) -> None:
 
 
 def _dead(process: Process) -> None:
-    for section, keys in DEAD.items():
-        for key, value in process.section(section).items():
-            if key in keys and truthy(value):
-                _dead_key(process, section, key, value)
+    places: list[tuple[tuple[str | int, ...], str, Mapping[str, Any]]] = [((name,), name, process.section(name)) for name in DEAD]
+    for place, section, data in (*places, *((("datasets", index), "datasets", entry) for index, entry in process.datasets)):
+        for key, value in data.items():
+            if key in DEAD[section] and truthy(value):
+                _dead_key(process, (*place, key), key, value)
     device = process.data.get("device")
     if isinstance(device, str) and device not in ("cuda", "cuda:0", "cpu", "auto"):
         fix = "choose the GPU with the variable CUDA_VISIBLE_DEVICES"
@@ -145,14 +146,14 @@ def _dead(process: Process) -> None:
         process.say("LB312", ("model", "dtype"), "`model.dtype` has no effect", why, "write it as `train.dtype`", "warning")
 
 
-def _dead_key(process: Process, section: str, key: str, value: Any) -> None:
+def _dead_key(process: Process, place: tuple[str | int, ...], key: str, value: Any) -> None:
     rate = process.get("train", "lr", 1e-6)
     if key.endswith("_lr"):
         same = number(value) and number(rate) and float(value) == float(rate)
         why = f"only `train.lr` ({spell(rate)}) is used, for all parts"
         process.say(
             "LB312",
-            (section, key),
+            place,
             f"`{key}` is read and never used",
             why,
             "write the rate as `train.lr`",
@@ -160,4 +161,12 @@ def _dead_key(process: Process, section: str, key: str, value: Any) -> None:
             "key",
         )
     else:
-        process.say("LB312", (section, key), f"`{key}` is read and never used", "it changes nothing", "remove it", "warning", "key")
+        process.say(
+            "LB312",
+            place,
+            f"`{key}` is read and never used",
+            "the model's own is written over it" if key == "bucket_tolerance" else "it changes nothing",
+            "remove it",
+            "warning",
+            "key",
+        )

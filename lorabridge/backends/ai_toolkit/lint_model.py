@@ -7,7 +7,6 @@ import re
 from lorabridge.backends.ai_toolkit.lint_job import Process, spell, truthy
 from lorabridge.backends.ai_toolkit.lint_tables import OLD_FLAGS, QTYPES, known_archs
 from lorabridge.backends.native.findings import nearest
-from lorabridge.diagnostics import Severity
 
 _SD15 = re.compile(
     r"stable-diffusion-v1|sd[-_.]?v?1[-_.]?[45]|v1[-_.][45]|sd1(?![0-9])|sd15|dreamshaper|realistic[-_]vision", re.IGNORECASE
@@ -144,9 +143,8 @@ def _memory(process: Process) -> None:
         return
     for key, honoured in (("layer_offloading", arch.offload), ("low_vram", arch.low_vram)):
         if truthy(process.get("model", key)) and not honoured:
-            severity: Severity = "warning" if key == "layer_offloading" else "hint"
             process.say(
-                "LB312", ("model", key), f"`{key}` has no effect on {name}", "its loader does not read it", "remove it", severity, "key"
+                "LB312", ("model", key), f"`{key}` has no effect on {name}", "its loader does not read it", "remove it", "warning", "key"
             )
     if truthy(process.get("model", "quantize")) and not arch.quantize:
         process.say(

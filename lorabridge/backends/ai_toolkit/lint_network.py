@@ -169,7 +169,7 @@ def _filter(process: Process, key: str, value: Any) -> None:
                 )
             elif item == "":
                 process.say("LB317", (*place, index), "an empty text is part of every name", "all modules match", "remove it")
-            elif any(char in item for char in "*^$|\\"):
+            elif is_pattern(item):
                 process.say(
                     "LB317",
                     (*place, index),
@@ -183,3 +183,8 @@ def _filter(process: Process, key: str, value: Any) -> None:
             process.say("LB315", place, "`only_if_contains` is an empty list", why, "remove it")
     elif value is not None:
         process.say("LB313", place, f"`{key}` is no list", "the trainer stops after the model is loaded", "write a list of texts")
+
+
+def is_pattern(word: str) -> bool:
+    """Whether a word of a filter was meant as a pattern."""
+    return any(char in word for char in "*^$|\\")

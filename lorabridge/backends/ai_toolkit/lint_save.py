@@ -13,6 +13,17 @@ def check_save(process: Process) -> None:
     _precision(process)
     _folder(process)
     _name(process)
+    if truthy(process.get("logging", "use_wandb")):
+        why = "it is not in the trainer's requirements; without it the trainer stops at once"
+        process.say(
+            "LB315",
+            ("logging", "use_wandb"),
+            "`use_wandb` needs the package wandb",
+            why,
+            "pip install wandb, or remove the line",
+            "hint",
+            "key",
+        )
     every, steps = process.get("save", "save_every"), process.get("train", "steps", 1000)
     if number(every) and number(steps) and process.trains and every > steps > 0:
         why = "only the last state is saved, at the end"

@@ -53,6 +53,7 @@ def _check(process: Process, paths: bool) -> None:
     from lorabridge.backends.ai_toolkit.lint_data import check_datasets
     from lorabridge.backends.ai_toolkit.lint_keys import check_keys
     from lorabridge.backends.ai_toolkit.lint_model import check_model
+    from lorabridge.backends.ai_toolkit.lint_modules import check_filters
     from lorabridge.backends.ai_toolkit.lint_network import check_network
     from lorabridge.backends.ai_toolkit.lint_noise import check_noise
     from lorabridge.backends.ai_toolkit.lint_optimizer import check_optimizer
@@ -70,6 +71,7 @@ def _check(process: Process, paths: bool) -> None:
         check_noise,
         check_model,
         check_network,
+        check_filters,
         check_datasets,
         check_sample,
         check_save,

@@ -151,6 +151,7 @@ CHOICE_OUTCOME: dict[tuple[str, str], tuple[str, str]] = {
     ("train", "dtype"): ("LB314", "the trainer stops while the model is loaded (AttributeError)"),
     ("train", "content_or_style"): ("LB314", "the trainer stops at the first training step (ValueError)"),
     ("train", "attention_backend"): ("LB314", "diffusers refuses it after the model is loaded"),
+    ("datasets", "type"): ("LB314", "the trainer stops when the dataset is loaded, after the model (ValueError)"),
     ("network", "type"): ("LB314", "any unknown word is taken for `lora` in silence"),
     ("train", "loss_type"): ("LB314", "any unknown word is taken for `mse` in silence"),
     ("train", "loss_target"): ("LB314", "any unknown word is taken for `noise` in silence"),
@@ -235,6 +236,7 @@ TAKEN_KWARGS = words(
 DEAD: Mapping[str, frozenset[str]] = {
     "train": words("unet_lr text_encoder_lr weight_jitter latent_feature_extractor_path latent_feature_loss_weight"),
     "model": words("vae_device te_device model_paths in_context"),
+    "datasets": words("bucket_tolerance"),
 }
 """Keys that are read and never used."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lorabridge.backends.ai_toolkit.lint_job import Process, number, truthy
 from lorabridge.backends.ai_toolkit.lint_optimizer import adaptive, optimizer_name
+from lorabridge.backends.ai_toolkit.lint_tables import ATTENTION
 
 
 def check_train(process: Process) -> None:
@@ -194,6 +195,22 @@ def _parts(process: Process) -> None:
     ):
         why = "no weight is left to train: the trainer stops after the model is loaded"
         process.say("LB323", ("train", "train_unet"), "neither the model nor the text encoder is trained", why, "write `train_unet: true`")
+    backend = train.get("attention_backend", "native")
+    if isinstance(backend, str) and backend.lower() in ATTENTION and not backend.lower().startswith(("native", "_native", "flex")):
+        why = "it is not in the trainer's requirements; without it, or on another kind of GPU, the trainer stops after the model is loaded"
+        process.say(
+            "LB315",
+            ("train", "attention_backend"),
+            f"`{backend}` needs a package of its own",
+            why,
+            "install it, or write `native`",
+            "warning",
+        )
+    if truthy(train.get("xformers")):
+        why = "it is not in the trainer's requirements; without it the trainer stops after the model is loaded"
+        process.say(
+            "LB315", ("train", "xformers"), "`xformers` needs a package of its own", why, "install it, or remove the line", "warning", "key"
+        )
     ema = train.get("ema_config")
     if isinstance(ema, dict) and ema and not truthy(ema.get("use_ema")):
         others = [key for key in ema if key != "use_ema"]

@@ -124,6 +124,8 @@ ERRORS: list[Row] = [
     ({"datasets.0.caption_ext": "png"}, "LB317 datasets[0].caption_ext"), ({"datasets.0.caption_ext": "*.txt"}, "LB317 datasets[0].caption_ext"), ({"datasets.0.mask_path": "/data/cats/masks"}, "LB319 datasets[0].mask_path"),
     ({"datasets.0.control_path": ["/data/cats/a/b/"]}, "LB319 datasets[0].control_path"), ({**EDIT, "datasets.0.control_path": GONE}, "LB318 datasets[0]"), ({"datasets.0.controls": ["dpeth"]}, "LB314 datasets[0].controls"),
     ({"datasets.0.batch_size": 2, "datasets.0.buckets": False}, "LB319 datasets[0].batch_size"), ({"datasets.0.replacements": ["a:b"]}, "LB315 datasets[0].replacements[0]"), ({"datasets.0.is_reg": True}, "LB318 datasets"),
+    ({"network.network_kwargs": {"only_if_contains": ["nope", "single_transformer_blocks"]}}, "LB315 network.network_kwargs.only_if_contains"), ({**SDXL, "network.network_kwargs": {"only_if_contains": ["layers.1.attention"]}}, "LB315 network.network_kwargs.only_if_contains"),
+    ({"datasets": [{"folder_path": "/a", "buckets": False}, {"folder_path": "/b"}]}, "LB319 datasets[0].buckets"), ({"datasets.0.type": "slider"}, "LB314 datasets[0].type"),
     ({"network.network_kwargs": {"only_if_contains": 5}}, "LB313 network.network_kwargs.only_if_contains"), ({"train.optimizer_params": {"weight_decay": -0.1}}, "LB315 train.optimizer_params.weight_decay"),
     ({"datasets": [{"folder_path": "/a", "cache_text_embeddings": True}, {"folder_path": "/b"}]}, "LB319 datasets[0].cache_text_embeddings"),
     # samples
@@ -142,7 +144,7 @@ WARNINGS: list[Row] = [
     ({"device": "cuda:1"}, "LB312 device"), ({"type": "ui_trainer"}, "LB315 type"), ({"train.weight_jitter": 0.1}, "LB312 train.weight_jitter"), ({"model.in_context": True}, "LB312 model.in_context"), ({"model.dtype": "fp16"}, "LB312 model.dtype"),
     ({"model.model_kwargs": {"match_target_rez": True}}, "LB310 model.model_kwargs.match_target_rez"), ({"network": GONE}, "LB323 network"), ({"network": None}, "LB323 network"), ({"network.linear_alpha": 8}, "LB312 network.linear_alpha"),
     ({**SDXL, "network.linear_alpha": GONE}, "LB318 network"), ({"network.conv": 4}, "LB312 network.conv"), ({"network.rank": 8}, "LB319 network.linear"), ({"network.linear": GONE, "network.linear_alpha": GONE}, "LB318 network"),
-    ({"network.type": "lokr"}, "LB312 network.linear"), ({"network.network_kwargs": {"only_if_contains": ["attn.*"]}}, "LB317 network.network_kwargs.only_if_contains[0]"), ({**SDXL, "network.linear_alpha": 0}, "LB317 network.linear_alpha"),
+    ({"network.type": "lokr"}, "LB312 network.linear"), ({"network.network_kwargs": {"only_if_contains": ["attention", "attn.*"]}}, "LB317 network.network_kwargs.only_if_contains[1]"), ({**SDXL, "network.linear_alpha": 0}, "LB317 network.linear_alpha"),
     ({"train.steps": GONE}, "LB318 train"), ({"train.optimizer": "prodigy"}, "LB317 train.lr"), ({"train.optimizer": "prodigy_8bit", "train.lr": 1.0}, "LB317 train.optimizer"), ({"train.lr": 0.5}, "LB323 train.lr"), ({"train.lr": 0.05}, "LB317 train.lr"),
     ({"train.optimizer": "lion"}, "LB315 train.optimizer"), ({"train.optimizer": "dadaptation", "train.lr": 1.0}, "LB315 train.optimizer"), ({"train.lr_scheduler": "linear"}, "LB317 train.lr_scheduler"),
     ({"train.lr_scheduler": "constant_with_warmup"}, "LB318 train.lr_scheduler"), ({"train.lr_scheduler": "cosine_with_restarts"}, "LB317 train.lr_scheduler"), ({"train.lr_scheduler": "cosine", "train.lr_scheduler_params": {"T_max": 5}}, "LB312 train.lr_scheduler_params.T_max"),
@@ -160,6 +162,8 @@ WARNINGS: list[Row] = [
     ({**QUIET, "sample.width": "64"}, "LB313 sample.width"), ({**QUIET, "first_sample": {"prompts": ["x"], "neg": ""}}, "LB312 first_sample"), ({"model.arch": "chroma", "sample.neg": GONE}, "LB318 sample"), ({"datasets.0.caption_dropout_rate": "0.1"}, "LB313 datasets[0].caption_dropout_rate"),
     ({"network.linear_alpha": "16"}, "LB313 network.linear_alpha"), ({"train.disable_sampling": "true"}, "LB313 train.disable_sampling"), ({"train.max_grad_norm": "1.0"}, "LB313 train.max_grad_norm"), ({"save.save_every": 250.5}, "LB317 save.save_every"),
     ({"datasets.0.resolution": 512.5}, "LB317 datasets[0].resolution"), ({**SDXL, "train.timestep_type": "sigmoidd"}, "LB314 train.timestep_type"), ({"train.optimizer": "prodigy", "train.lr": 50}, "LB317 train.lr"),
+    ({"network.network_kwargs": {"only_if_contains": ["attention", "nope"]}}, "LB317 network.network_kwargs.only_if_contains[1]"),
+    ({"datasets.0.bucket_tolerance": 32}, "LB312 datasets[0].bucket_tolerance"), ({"datasets.0.caption_ext": "json"}, "LB317 datasets[0].caption_ext"), ({**SDXL, "model.low_vram": True}, "LB312 model.low_vram"), ({"train.attention_backend": "flash"}, "LB315 train.attention_backend"), ({"train.xformers": True}, "LB315 train.xformers"),
     ({"name": "dog"}, "LB317 name"), ({"training_folder": "/data/_cn_runs"}, "LB317 training_folder"), ({"training_folder": " /data"}, "LB317 training_folder"), ({"training_folder": ""}, "LB317 training_folder"), ({"model.layer_offloading_transformer_percent": 50}, "LB317 model.layer_offloading_transformer_percent"),
 ]  # fmt: skip
 
@@ -169,7 +173,8 @@ GOOD: list[dict[str, Any]] = [
     {"train.lr_scheduler": "cosine", "train.lr_scheduler_params": {"eta_min": 1e-6}}, {"train.lr_scheduler": "constant_with_warmup", "train.lr_scheduler_params": {"num_warmup_steps": 100}}, {"train.lr_scheduler": "linear", "train.lr_scheduler_params": {"start_factor": 1.0, "end_factor": 0.1}},
     {"train.gradient_accumulation": 4}, {"train.gradient_accumulation_steps": 1}, {"train.timestep_type": "weighted"}, {"train.diff_output_preservation": True, "trigger_word": "x", "train.diff_output_preservation_class": "cat"}, {"train.blank_prompt_preservation": True},
     {"train.cache_text_embeddings": True}, {"train.cache_text_embeddings": True, "train.unload_text_encoder": True}, {"train.ema_config": {"use_ema": True, "ema_decay": 0.99}}, {"train.ema_config": None}, {"network.type": "dora"}, {"network.type": "LoRA"},
-    {"network.type": "lokr", "network.lokr_full_rank": True, "network.lokr_factor": 8}, {"network.dropout": 0.1}, {"network.linear_alpha": GONE}, {"network.network_kwargs": {"only_if_contains": ["attention"], "rank_dropout": 0.1}}, {"network.transformer_only": False},
+    {"network.type": "lokr", "network.lokr_full_rank": True, "network.lokr_factor": 8}, {"network.dropout": 0.1}, {"network.linear_alpha": GONE}, {"network.network_kwargs": {"only_if_contains": ["attention"], "rank_dropout": 0.1}}, {"network.transformer_only": False}, {**FLUX, "network.network_kwargs": {"only_if_contains": ["transformer.single_transformer_blocks.7.proj_out", "attn.to_q"]}}, {**QWEN, "network.network_kwargs": {"ignore_if_contains": ["img_mlp"]}},
+    {**SDXL, "network.network_kwargs": {"only_if_contains": ["attn2.to_k", "down_blocks"]}}, {"model.arch": "wan21", "network.network_kwargs": {"only_if_contains": ["blocks.3.attn1"]}}, {"train.attention_backend": "_native_flash"},
     {"model.arch": "zimage:turbo", "model.assistant_lora_path": "ostris/x/y.safetensors"}, {"model.qtype": "uint3|ostris/a/b.safetensors"}, {"model.qtype": "int8", "model.qtype_te": "float8"}, {"model.arch": "flex1", "model.name_or_path": "ostris/Flex.1-alpha"},
     {"model.arch": GONE, "model.is_xl": True, "train.noise_scheduler": "ddpm", "train.timestep_type": GONE, "model.quantize": GONE, "sample.sampler": "ddpm"}, {"model.name_or_path": "/data/z.safetensors", "model.extras_name_or_path": "/data/z"},
     {"datasets.0.resolution": 1024}, {"datasets.0.resolution": 1024.0}, {"datasets.0.caption_ext": ".txt"}, {"datasets.0.caption_ext": "caption"}, {"datasets.0.mask_path": "/data/cats_masks"}, {"datasets.0.mask_path": None}, {"datasets.0.control_path": ""},
@@ -182,7 +187,8 @@ GOOD: list[dict[str, Any]] = [
 
 HINTS: list[Row] = [
     ({"save.save_format": "diffusers"}, "LB312 save.save_format"), ({"training_folder": "out"}, "LB317 training_folder"), ({"save.save_every": 5000}, "LB317 save.save_every"), ({"train.unet_lr": 0.0001}, "LB312 train.unet_lr"),
-    ({"network.type": "lokr", "network.lokr_full_rank": True}, "LB312 network.linear"), ({**SDXL, "model.low_vram": True}, "LB312 model.low_vram"),
+    ({"network.type": "lokr", "network.lokr_full_rank": True}, "LB312 network.linear"), ({"network.network_kwargs": {"ignore_if_contains": ["nope"]}}, "LB317 network.network_kwargs.ignore_if_contains[0]"),
+    ({"logging": {"use_wandb": True}}, "LB315 logging.use_wandb"),
 ]  # fmt: skip
 
 

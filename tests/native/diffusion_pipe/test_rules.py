@@ -63,7 +63,6 @@ TOP = [
     ("eval_datasets = [{name = 'a', config = '/e.toml', every = 2}]", "error LB310 eval_datasets[0].every"),
     ("eval_datasets = [{name = 'a', config = '/e.toml'}, {name = 'a', config = '/f.toml'}]", "error LB317 eval_datasets[1].name"),
     ("eval_datasets = [{name = 'a', config = '/other/ds.toml'}]", "warning LB317 eval_datasets[0].config"),
-    ("huber_delta = 0.1\nsmooth_l1_beta = 0.1", "warning LB312 smooth_l1_beta"),
     ("resume_from_checkpoint = ''", "warning LB317 resume_from_checkpoint"),
     ("micro_batch_size_per_gpu = []", "error LB315 micro_batch_size_per_gpu"),
     ("micro_batch_size_per_gpu = [[512, 0]]", "error LB315 micro_batch_size_per_gpu[0]"),
@@ -240,6 +239,15 @@ def test_missing_rates() -> None:
 def test_lokr_is_not_loaded_again() -> None:
     text = main_text("qwen_image", adapter="type = 'lokr'\ninit_from_existing = '/data/run'", without="type = 'lora'")
     assert told(check(text)) == ["error LB319 adapter.init_from_existing"]
+
+
+def test_two_losses() -> None:
+    assert told(check(main_text("qwen_image", top="huber_delta = 0.1\nsmooth_l1_beta = 0.1"))) == ["warning LB312 smooth_l1_beta"]
+
+
+@pytest.mark.parametrize(("value", "code"), [("[]", "LB315"), ("'/data/p'", "LB313")])
+def test_directory_that_is_no_list_of_tables(value: str, code: str) -> None:
+    assert f"error {code} directory" in told(check(dataset=f"resolutions = [512]\ndirectory = {value}\n"))
 
 
 def test_swapping_needs_an_adapter() -> None:
