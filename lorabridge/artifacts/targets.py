@@ -31,19 +31,15 @@ def words(families: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def group_of(module: Module, families: tuple[str, ...]) -> Group:
-    """The group of a module, by the families' own words, else by common ones.
-
-    The longest word that fits decides, so that `img_mlp_` is not taken for `mlp_` of another group.
-    """
+    """The group of a module, by the families' own words, else by common ones. A layer that fuses both is attention."""
     if module.part != "transformer":
         return "text encoder"
     name = "_" + flat(module.name) + "_"
     attention, feed_forward = words(families)
-    best = {
-        group: max((len(word) for word in found if word in name), default=0) for group, found in (("a", attention), ("f", feed_forward))
-    }
-    if best["a"] or best["f"]:
-        return "attention" if best["a"] >= best["f"] else "feed-forward"
+    if any(word in name for word in attention):
+        return "attention"
+    if any(word in name for word in feed_forward):
+        return "feed-forward"
     if attention or feed_forward:
         return "other"
     if _ATTENTION.search(name[:-1]):

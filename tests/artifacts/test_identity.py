@@ -13,7 +13,7 @@ from lorabridge.artifacts.identity import identify
 from lorabridge.artifacts.origin import epoch_in_name, origin_of, readable, step_in_name
 from lorabridge.artifacts.parts import ENCODERS, VAES, precision_of
 
-from .makers import FILES, header_file, write, z_image
+from .makers import FILES, header_file, model_file, write, z_image
 
 FAMILIES_OF = {
     "flux1_lora": ("flux1",),
@@ -161,6 +161,13 @@ def test_pipeline_folder(tmp_path):
     assert found.role == "checkpoint"
     assert found.parts["vae"].name == "FLUX.1 VAE"
     assert describe(tmp_path).kind == "a diffusers pipeline"
+
+
+def test_a_file_that_holds_several_parts(tmp_path):
+    more = {"first_stage_model.decoder.conv_in.weight": (512, 4, 3, 3), "conditioner.embedders.0.transformer.a.weight": (8, 8)}
+    found = identify(model_file(tmp_path / "x.safetensors", "sdxl", "base native", prefix="model.diffusion_model.", more=more))
+    assert (found.role, found.families, found.known) == ("checkpoint", ("sdxl",), True)
+    assert found.measured == "holds text_encoder, transformer, vae"
 
 
 def test_shards_are_one_model(tmp_path):

@@ -71,7 +71,7 @@ def _arch(process: Process) -> None:
         why = "any unknown name is taken for Stable Diffusion 1.5, in silence: the model cannot be loaded, or another one is trained"
         fix = f"did you mean `{near}`?" if near else "known: " + ", ".join(f"`{name}`" for name in known_archs()[:60])
         process.say("LB314", ("model", "arch"), f"unknown architecture {spell(written)}", why, fix)
-    elif not process.arch_known and not _SD15.search(path):
+    elif written is None and not process.arch_known and not _SD15.search(path):
         sure = process.get("train", "noise_scheduler") == "flowmatch" or any(
             truthy(process.get("model", key)) for key in ("quantize", "low_vram")
         )
@@ -189,7 +189,11 @@ def _qtype(process: Process, key: str, used: bool) -> None:
     plain, bar, adapter = value.partition("|")
     if "|" in adapter or (bar and not adapter):
         process.say(
-            "LB315", place, f"`{key}: {value}` is not `type|adapter`", "the trainer stops", "write `uint3|org/repo/file.safetensors`"
+            "LB315",
+            place,
+            f"`{key}: {value}` is not `type|adapter`",
+            "the trainer stops at once (ValueError)",
+            "write `uint3|org/repo/file.safetensors`",
         )
     elif plain not in QTYPES or (bar and key == "qtype_te"):
         near = _OTHER_SPELLINGS.get(plain.lower()) or nearest(plain, QTYPES)

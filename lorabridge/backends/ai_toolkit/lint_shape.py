@@ -168,7 +168,7 @@ def _name(found: Findings, file: NativeFile, config: dict[str, Any], named: bool
             "use `-` or `_`",
         )
     if ('"' in name or "\\" in name or any(char < " " for char in name)) and "[name]" in file.text:
-        why = "`[name]` is replaced inside JSON, which no longer parses: the trainer stops at once"
+        why = "`[name]` is replaced inside JSON: it no longer parses and the trainer stops, or the name becomes another one"
         found.add(
             "LB315", (file, path), "the name holds a quote, a backslash or a control character", why, "use letters, digits, `-`, `_`, `.`"
         )

@@ -201,6 +201,13 @@ PROCESS_KINDS = {
     "do_lorm": "bool", "torch_profiler": "bool",
 }  # fmt: skip
 
+EARLY = frozenset({
+    ("train", "ema_config"), ("train", "validation_config"), ("train", "gradient_accumulation"), ("network", "type"), ("network", "lorm"), ("model", "arch"),
+    ("model", "qtype"), ("sample", "num_frames"), ("sample", "prompts"), ("sample", "samples"), ("datasets", "augments"),
+    ("datasets", "controls"), ("datasets", "network_weight"), ("datasets", "token_dropout_rate"), ("datasets", "caption_dropout_rate"),
+})  # fmt: skip
+"""Keys whose value of another kind ends the run while the file is read."""
+
 NULL_CRASHES: dict[tuple[str, str], str] = {
     **{("train", key): "after the model is loaded" for key in ("steps", "lr", "optimizer", "lr_scheduler", "lr_scheduler_params")},
     ("train", "batch_size"): "when the dataset is loaded", ("train", "gradient_accumulation"): "at once", ("train", "max_grad_norm"): "at the first training step",

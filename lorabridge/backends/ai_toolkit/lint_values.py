@@ -11,6 +11,7 @@ from lorabridge.backends.ai_toolkit.lint_tables import (
     CHOICE_OUTCOME,
     CHOICES,
     COERCED,
+    EARLY,
     LOOSE_INT,
     NULL_CRASHES,
     PROCESS_KINDS,
@@ -166,9 +167,8 @@ def _outcome(process: Process, section: str, key: str, value: Any, kind: str) ->
         return "warning", "the first sample would fail; none is made here"
     if key in ("prompts", "samples") and isinstance(value, str):
         return "error", "the trainer goes through it letter by letter"
-    if (section == "train" and key in ("ema_config", "validation_config")) or key == "num_frames":
-        return "error", "the trainer stops on it, at once or when the dataset is loaded"
-    return "error", f"the trainer checks no kinds and fails {WHEN[section]}"
+    when = "at once" if (section, key) in EARLY else WHEN[section]
+    return "error", f"the trainer checks no kinds and stops {when}"
 
 
 def _switch(process: Process, place: Place, key: str, value: Any) -> bool:
