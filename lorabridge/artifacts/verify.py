@@ -54,7 +54,12 @@ def verify(path: Path, expected: Expectation | None = None, base: Path | None = 
     result.checked.append(f"{len(adapter.modules):,} modules complete")
     _loadable(result, base)
     if expected is not None:
-        result.diagnostics += [*_size(adapter, expected), *_kind(adapter, identity, expected), *_targets(adapter, identity, expected)]
+        result.diagnostics += [
+            *_size(adapter, expected),
+            *_dtype(adapter, expected),
+            *_kind(adapter, identity, expected),
+            *_targets(adapter, identity, expected),
+        ]
         result.checked.append("rank, alpha, dtype and targets as the config says")
     result.diagnostics += _step(path, result.origin, expected)
     if numbers:
@@ -132,7 +137,7 @@ def _loadable(result: Verification, base: Path | None) -> None:
 
 
 def _size(adapter: Adapter, expected: Expectation) -> Iterator[Diagnostic]:
-    """Rank, alpha and dtype of every module."""
+    """Rank and alpha of every module."""
     name = Path(adapter.header.path).name
     ranks = [
         (module, want)
@@ -164,6 +169,10 @@ def _size(adapter: Adapter, expected: Expectation) -> Iterator[Diagnostic]:
             fix="another file, or another config; diffusion-pipe, and ai-toolkit for transformers, know no other alpha than the rank",
             path="adapter.alpha",
         )
+
+
+def _dtype(adapter: Adapter, expected: Expectation) -> Iterator[Diagnostic]:
+    name = Path(adapter.header.path).name
     dtypes = sorted({tensor.dtype for module in _main(adapter) for role, tensor in module.tensors.items() if role != "alpha"})
     words = [FRIENDLY.get(dtype, dtype) for dtype in dtypes]
     if expected.dtype and words != [expected.dtype]:
