@@ -245,11 +245,6 @@ def _words(process: Process, index: int, entry: dict[str, Any]) -> None:
         process.say(
             "LB319", ("datasets", index, "batch_size"), "`batch_size` of a dataset needs `buckets: true`", why, "remove it", on="key"
         )
-    replacements = entry.get("replacements")
-    for position, item in enumerate(replacements if isinstance(replacements, list) else ()):
-        if not isinstance(item, str) or item.count("|") != 1:
-            why = "the trainer splits it at one `|` and stops when the caption is read"
-            process.say("LB315", ("datasets", index, "replacements", position), f"{spell(item)} is no `from|to`", why, "write `old|new`")
 
 
 def _together(process: Process, entries: list[tuple[int, dict[str, Any]]]) -> None:

@@ -139,15 +139,13 @@ def _kwargs(process: Process) -> None:
             "write `dropout` or `rank_dropout`",
             on="key",
         )
-    dropped = kwargs.get("rank_dropout")
-    if dropped is not None and (not number(dropped) or not 0 <= dropped < 1):
-        process.say(
-            "LB313",
-            ("network", "network_kwargs", "rank_dropout"),
-            f"`rank_dropout: {spell(dropped)}` is no share",
-            "it lies between 0 and 1",
-            "write a number such as 0.1",
-        )
+    dropped, place = kwargs.get("rank_dropout"), ("network", "network_kwargs", "rank_dropout")
+    if dropped is not None and not number(dropped):
+        why = "the trainer stops at the first training step"
+        process.say("LB313", place, f"`rank_dropout: {spell(dropped)}` is no number", why, "write a number such as 0.1")
+    elif isinstance(dropped, int | float) and not 0 <= dropped < 1:
+        why = "it is the share of ranks that is dropped: none is left, and nothing is trained, in silence"
+        process.say("LB317", place, f"`rank_dropout: {dropped}` is no share", why, "write a number such as 0.1")
 
 
 def _filter(process: Process, key: str, value: Any) -> None:

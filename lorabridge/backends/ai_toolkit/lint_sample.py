@@ -167,6 +167,16 @@ def _format(process: Process, section: str, used: bool) -> None:
     known = (*PICTURES, *SOUNDS)
     if not isinstance(value, str) or value.lower() in known:
         return
+    if value.lstrip(".").lower() in known:
+        process.say(
+            "LB317",
+            (section, "format"),
+            f"the pictures end in `.{value}`",
+            "a dot is put before it",
+            f"write `{value.lstrip('.')}`",
+            "warning",
+        )
+        return
     fix = f"did you mean `{near}`?" if (near := nearest(value.lstrip("."), known)) else "write `jpg`, `png` or `webp`"
     why = "the first sample cannot be written: the run ends before its first step" if used else "it is not used here, as no sample is made"
     process.say("LB314", (section, "format"), f"unknown format {spell(value)}", why, fix, "error" if used else "warning")

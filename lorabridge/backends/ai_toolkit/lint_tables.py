@@ -243,7 +243,7 @@ TAKEN_KWARGS = words(
 DEAD: Mapping[str, frozenset[str]] = {
     "train": words("unet_lr text_encoder_lr weight_jitter latent_feature_extractor_path latent_feature_loss_weight"),
     "model": words("vae_device te_device model_paths in_context"),
-    "datasets": words("bucket_tolerance"),
+    "datasets": words("bucket_tolerance replacements"),
 }
 """Keys that are read and never used."""
 

@@ -63,9 +63,9 @@ RANGES: dict[tuple[str, str], Range] = {
     ("network", "dropout"): Range(0, 0.999, why="it is the share of values that is dropped"),
     ("save", "save_every"): Range(0, code="LB317", why="the remainder by a negative number decides about saves"),
     ("save", "max_step_saves_to_keep"): Range(0, code="LB317", why="a negative number counts from the other end: the oldest saves are removed, not all but the newest"),
-    ("sample", "width"): Range(1, why="the first sample fails"),
-    ("sample", "height"): Range(1, why="the first sample fails"),
-    ("sample", "sample_steps"): Range(1, why="the first sample fails"),
+    ("sample", "width"): Range(1, code="LB317", why="no picture has such a size or so few steps", severity="warning"),
+    ("sample", "height"): Range(1, code="LB317", why="no picture has such a size or so few steps", severity="warning"),
+    ("sample", "sample_steps"): Range(1, code="LB317", why="no picture has such a size or so few steps", severity="warning"),
     ("datasets", "num_repeats"): Range(1, code="LB317", why="the pictures are used once all the same; this does not switch the dataset off"),
     ("datasets", "num_workers"): Range(0, why="the trainer stops when the dataset is loaded (ValueError)"),
     ("datasets", "num_frames"): Range(1, code="LB317", why="pictures are loaded as for 1", severity="warning"),
@@ -167,6 +167,8 @@ def _outcome(process: Process, section: str, key: str, value: Any, kind: str) ->
         return "warning", "the first sample would fail; none is made here"
     if key in ("prompts", "samples") and isinstance(value, str):
         return "error", "the trainer goes through it letter by letter"
+    if isinstance(value, bool) and kind in ("int", "number"):
+        return "error", f"a switch counts as {int(value)}"
     when = "at once" if (section, key) in EARLY else WHEN[section]
     return "error", f"the trainer checks no kinds and stops {when}"
 

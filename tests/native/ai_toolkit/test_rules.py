@@ -80,12 +80,12 @@ ERRORS: list[Row] = [
     ({"save.dtype": "fp12"}, "LB314 save.dtype"), ({"train.dtype": "bf32"}, "LB314 train.dtype"), ({"train.dtype": "torch.bfloat16"}, "LB314 train.dtype"), ({"train.dtype": "BF16"}, "LB314 train.dtype"),
     ({"save.save_format": "ckpt"}, "LB314 save.save_format"), ({"train.content_or_style": "both"}, "LB314 train.content_or_style"), ({"train.loss_type": "msee"}, "LB314 train.loss_type"), ({"train.loss_type": "huber"}, "LB314 train.loss_type"),
     ({"train.loss_target": "x"}, "LB314 train.loss_target"), ({"train.attention_backend": "flahs"}, "LB314 train.attention_backend"), ({"network.type": "lroa"}, "LB314 network.type"), ({"network.type": "loha"}, "LB314 network.type"),
-    ({"network.type": "locon"}, "LB315 network.type"), ({"network.type": "LyCORIS"}, "LB315 network.type"), ({"sample.format": "pngg"}, "LB314 sample.format"), ({"sample.format": ".png"}, "LB314 sample.format"),
+    ({"network.type": "locon"}, "LB315 network.type"), ({"network.type": "LyCORIS"}, "LB315 network.type"), ({"sample.format": "pngg"}, "LB314 sample.format"),
     # ranges
     ({"train.batch_size": 0}, "LB315 train.batch_size"), ({"train.steps": 0}, "LB323 train.steps"), ({"train.steps": -5}, "LB323 train.steps"), ({"train.gradient_accumulation": 0}, "LB315 train.gradient_accumulation"),
     ({"network.linear": 0}, "LB315 network.linear"), ({"network.rank": 0, "network.linear": GONE}, "LB315 network.rank"), ({"network.linear": -4}, "LB315 network.linear"), ({"network.dropout": 1.5}, "LB315 network.dropout"),
     ({"save.max_step_saves_to_keep": -1}, "LB317 save.max_step_saves_to_keep"), ({"save.save_every": -1}, "LB317 save.save_every"), ({"datasets.0.caption_dropout_rate": 5}, "LB317 datasets[0].caption_dropout_rate"),
-    ({"datasets.0.num_repeats": 0}, "LB317 datasets[0].num_repeats"), ({"datasets.0.num_workers": -1}, "LB315 datasets[0].num_workers"), ({"datasets.0.batch_size": 0}, "LB315 datasets[0].batch_size"), ({"sample.width": 0}, "LB315 sample.width"),
+    ({"datasets.0.num_repeats": 0}, "LB317 datasets[0].num_repeats"), ({"datasets.0.num_workers": -1}, "LB315 datasets[0].num_workers"), ({"datasets.0.batch_size": 0}, "LB315 datasets[0].batch_size"),
     # train
     ({"train": GONE}, "LB323 train"), ({"train": None}, "LB323 train"), ({"train": {}}, "LB323 train"), ({"train.lr": GONE}, "LB318 train"), ({"train.lr": 0}, "LB323 train.lr"), ({"train.lr": -0.1}, "LB315 train.lr"), ({"train.lr": 1000000.0}, "LB323 train.lr"),
     ({"train.lr": float("nan")}, "LB323 train.lr"), ({"train.start_step": 2000}, "LB323 train.start_step"), ({"train.optimizer": "adamw7bit"}, "LB314 train.optimizer"), ({"train.optimizer": "paged_adamw8bit"}, "LB314 train.optimizer"),
@@ -115,7 +115,7 @@ ERRORS: list[Row] = [
     # network
     ({"network.network_kwargs": {"only_if_contains": "attention"}}, "LB317 network.network_kwargs.only_if_contains"), ({"network.network_kwargs": {"only_if_contains": []}}, "LB315 network.network_kwargs.only_if_contains"),
     ({"network.network_kwargs": {"ignore_if_contains": [5]}}, "LB313 network.network_kwargs.ignore_if_contains[0]"), ({"network.network_kwargs": {"only_if_contains": [""]}}, "LB317 network.network_kwargs.only_if_contains[0]"),
-    ({"network.network_kwargs": {"module_dropout": 0.1}}, "LB315 network.network_kwargs.module_dropout"), ({"network.network_kwargs": {"rank_dropout": 2}}, "LB313 network.network_kwargs.rank_dropout"), ({"network.type": "lorm"}, "LB318 network.type"),
+    ({"network.network_kwargs": {"module_dropout": 0.1}}, "LB315 network.network_kwargs.module_dropout"), ({"network.network_kwargs": {"rank_dropout": "x"}}, "LB313 network.network_kwargs.rank_dropout"), ({"network.network_kwargs": {"rank_dropout": 2}}, "LB317 network.network_kwargs.rank_dropout"), ({"network.type": "lorm"}, "LB318 network.type"),
     # datasets
     ({"datasets": GONE}, "LB318 datasets"), ({"datasets": []}, "LB318 datasets"), ({"datasets": None}, "LB318 datasets"), ({"datasets": {"folder_path": "x"}}, "LB313 datasets"), ({"datasets": ["/data/cats"]}, "LB313 datasets[0]"),
     ({"datasets.0.folder_path": GONE}, "LB318 datasets[0]"), ({"datasets.0.folder_path": None}, "LB318 datasets[0].folder_path"), ({"datasets.0.folder_path": ""}, "LB318 datasets[0].folder_path"), ({"datasets.0.poi": "x"}, "LB315 datasets[0].poi"),
@@ -123,7 +123,7 @@ ERRORS: list[Row] = [
     ({"datasets.0.resolution": [[512, 768]]}, "LB313 datasets[0].resolution[0]"), ({"datasets.0.resolution": None}, "LB313 datasets[0].resolution"), ({"datasets.0.resolution": 0}, "LB317 datasets[0].resolution"), ({"datasets.0.resolution": "512x512"}, "LB313 datasets[0].resolution"),
     ({"datasets.0.caption_ext": "png"}, "LB317 datasets[0].caption_ext"), ({"datasets.0.caption_ext": "*.txt"}, "LB317 datasets[0].caption_ext"), ({"datasets.0.mask_path": "/data/cats/masks"}, "LB319 datasets[0].mask_path"),
     ({"datasets.0.control_path": ["/data/cats/a/b/"]}, "LB319 datasets[0].control_path"), ({**EDIT, "datasets.0.control_path": GONE}, "LB318 datasets[0]"), ({"datasets.0.controls": ["dpeth"]}, "LB314 datasets[0].controls"),
-    ({"datasets.0.batch_size": 2, "datasets.0.buckets": False}, "LB319 datasets[0].batch_size"), ({"datasets.0.replacements": ["a:b"]}, "LB315 datasets[0].replacements[0]"), ({"datasets.0.is_reg": True}, "LB318 datasets"),
+    ({"datasets.0.batch_size": 2, "datasets.0.buckets": False}, "LB319 datasets[0].batch_size"), ({"datasets.0.is_reg": True}, "LB318 datasets"),
     ({"network.network_kwargs": {"only_if_contains": ["nope", "single_transformer_blocks"]}}, "LB315 network.network_kwargs.only_if_contains"), ({**SDXL, "network.network_kwargs": {"only_if_contains": ["layers.1.attention"]}}, "LB315 network.network_kwargs.only_if_contains"),
     ({"datasets": [{"folder_path": "/a", "buckets": False}, {"folder_path": "/b"}]}, "LB319 datasets[0].buckets"), ({"datasets.0.type": "slider"}, "LB314 datasets[0].type"),
     ({"network.network_kwargs": {"only_if_contains": 5}}, "LB313 network.network_kwargs.only_if_contains"), ({"train.optimizer_params": {"weight_decay": -0.1}}, "LB315 train.optimizer_params.weight_decay"),
@@ -164,6 +164,7 @@ WARNINGS: list[Row] = [
     ({"datasets.0.resolution": 512.5}, "LB317 datasets[0].resolution"), ({**SDXL, "train.timestep_type": "sigmoidd"}, "LB314 train.timestep_type"), ({"train.optimizer": "prodigy", "train.lr": 50}, "LB317 train.lr"),
     ({"network.network_kwargs": {"only_if_contains": ["attention", "nope"]}}, "LB317 network.network_kwargs.only_if_contains[1]"),
     ({"datasets.0.bucket_tolerance": 32}, "LB312 datasets[0].bucket_tolerance"), ({"datasets.0.caption_ext": "json"}, "LB317 datasets[0].caption_ext"), ({**SDXL, "model.low_vram": True}, "LB312 model.low_vram"), ({"train.attention_backend": "flash"}, "LB315 train.attention_backend"), ({"train.xformers": True}, "LB315 train.xformers"),
+    ({"sample.format": ".png"}, "LB317 sample.format"), ({"datasets.0.replacements": ["a|b"]}, "LB312 datasets[0].replacements"), ({"sample.width": 0}, "LB317 sample.width"),
     ({"name": "dog"}, "LB317 name"), ({"training_folder": "/data/_cn_runs"}, "LB317 training_folder"), ({"training_folder": " /data"}, "LB317 training_folder"), ({"training_folder": ""}, "LB317 training_folder"), ({"model.layer_offloading_transformer_percent": 50}, "LB317 model.layer_offloading_transformer_percent"),
 ]  # fmt: skip
 
@@ -178,7 +179,7 @@ GOOD: list[dict[str, Any]] = [
     {"model.arch": "zimage:turbo", "model.assistant_lora_path": "ostris/x/y.safetensors"}, {"model.qtype": "uint3|ostris/a/b.safetensors"}, {"model.qtype": "int8", "model.qtype_te": "float8"}, {"model.arch": "flex1", "model.name_or_path": "ostris/Flex.1-alpha"},
     {"model.arch": GONE, "model.is_xl": True, "train.noise_scheduler": "ddpm", "train.timestep_type": GONE, "model.quantize": GONE, "sample.sampler": "ddpm"}, {"model.name_or_path": "/data/z.safetensors", "model.extras_name_or_path": "/data/z"},
     {"datasets.0.resolution": 1024}, {"datasets.0.resolution": 1024.0}, {"datasets.0.caption_ext": ".txt"}, {"datasets.0.caption_ext": "caption"}, {"datasets.0.mask_path": "/data/cats_masks"}, {"datasets.0.mask_path": None}, {"datasets.0.control_path": ""},
-    {"datasets.0.mask_path": "/data/cats/.masks"}, {"datasets.0.num_repeats": 10}, {"datasets.0.batch_size": 2}, {"datasets.0.is_reg": 0}, {"datasets.0.replacements": ["a|b"]}, {**QUIET, "sample.neg": GONE}, {"sample.prompts": [], "sample.neg": GONE}, {"sample": GONE},
+    {"datasets.0.mask_path": "/data/cats/.masks"}, {"datasets.0.num_repeats": 10}, {"datasets.0.batch_size": 2}, {"datasets.0.is_reg": 0}, {**QUIET, "sample.neg": GONE}, {"sample.prompts": [], "sample.neg": GONE}, {"sample": GONE},
     {**QWEN, "sample.neg": GONE}, {"sample.prompts": ["a cat --w 512 --h 512 --seed -1 --cfg 3.5 --n bad, worse --m .5"]}, {**SAMPLES, "sample.samples": [{"prompt": "x", "seed": 1, "neg": "y"}]}, {"trigger_word": "ohwx"}, {"trigger_word": None}, {"/meta": GONE},
     {"training_seed": 42}, {"train.start_step": 2}, {"train.max_loss": 0.1}, {"log_dir": "/data/log"}, {"/config.device": "cuda"}, {"name": "cat"}, {"train.disable_sampling": 1}, {"datasets": [{"folder_path": "/a"}, {"folder_path": "/b", "is_reg": True}]},
     {"/config.name": 'a"b', "/meta": GONE}, {"train.train_unet": True}, {**SDXL, "train.train_text_encoder": True}, {"model.quantize": False, "model.qtype": ""}, {"train.unet_lr": 0.0001},
