@@ -1,0 +1,38 @@
+"""LB7xx: a run and its record."""
+
+from __future__ import annotations
+
+from lorabridge.diagnostics.codes.row import Code
+
+ROWS: tuple[Code, ...] = (
+    Code("LB701", "trainer not found", "The trainer is not installed where it was looked for.", "Nothing can be started.", "", ""),
+    Code("LB702", "trainer failed", "A stage ended with an error.", "The run is not complete.", "", ""),
+    Code(
+        "LB703",
+        "ended without training",
+        "The trainer ended without an error, but the planned steps were not done.",
+        "Exit code 0 does not mean trained.",
+        "",
+        "",
+    ),
+    Code(
+        "LB704",
+        "out of memory",
+        "The trainer ran out of GPU memory.",
+        "The run is not complete; a smaller setting of the same intent may fit.",
+    ),
+    Code(
+        "LB705",
+        "training diverged",
+        "The loss is not a finite number.",
+        "Trainers go on and save a LoRA of NaN; steps after the first one are lost.",
+        refs=("ostris/ai-toolkit#503", "kohya-ss/musubi-tuner#26"),
+    ),
+    Code(
+        "LB706",
+        "the result is no LoRA",
+        "The run left no checkpoint, or one that cannot be read.",
+        "It would fail to load, or load as nothing.",
+        refs=("ostris/ai-toolkit#975",),
+    ),
+)
