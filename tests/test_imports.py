@@ -174,6 +174,7 @@ COMMANDS = {
     "schema": ("schema",),
     "init": ("init", "new.yaml"),
     "compile": ("compile", "x.yaml", "--backend", "musubi"),
+    "plan": ("plan", "x.yaml", "--backend", "musubi"),
 }
 CONFIGS = {"pydantic", "pydantic_core", "yaml", "lorabridge.config.schema"}
 DENIED: dict[str, set[str]] = {
@@ -198,6 +199,7 @@ DENIED: dict[str, set[str]] = {
     "schema": HEAVY | WEB | WRITERS | {"lorabridge.run"},
     "init": HEAVY | WEB | {"rich", "tomlkit", "ruamel", "lorabridge.run"},
     "compile": HEAVY | WEB | {"rich", "lorabridge.run"},
+    "plan": HEAVY | WEB | {"rich", "lorabridge.run"},
 }
 
 

@@ -13,6 +13,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("import_", "Turn a trainer's own files into a config of the language, every key accounted for."),
     "convert": ("convert", "Turn one trainer's files into another's: import and compile in one."),
     "diff": ("diff", "Show what changed in intent between two configs, native or not."),
+    "plan": ("plan", "Say what a training will do before it runs: buckets, steps, saves, the learning rate."),
     "run": ("run", "Check, compile, launch and watch a training."),
     "checkpoint": ("checkpoint", "Look into LoRA files: inspect them, verify them."),
     "init": ("init", "Write a commented config from a preset."),

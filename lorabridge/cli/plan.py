@@ -1,0 +1,68 @@
+"""`lorabridge plan`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lorabridge.cli.common import load_config, report, set_option, unsupported_option
+
+
+@click.command()
+@click.argument("file")
+@click.option("--backend", "-b", required=True, metavar="NAME", help="musubi, diffusion-pipe, ai-toolkit or embedded.")
+@click.option(
+    "--data",
+    "folders",
+    multiple=True,
+    metavar="DIR",
+    help="Where the data is now: one per dataset, in their order [default: the config's].",
+)
+@click.option("--pictures", type=click.IntRange(1, 10_000_000), help="Data not at hand: this many pictures (clips) in each dataset.")
+@click.option("--size", metavar="WxH", help="Size of the declared pictures, as in 1024x768.")
+@click.option("--frames", type=click.IntRange(1, 1_000_000), help="Frames of the declared clips.")
+@click.option("--svg", "drawing", metavar="FILE", help="Also draw the buckets and the learning rate into this file.")
+@set_option
+@unsupported_option
+@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How the plan is printed.")
+def command(file: str, backend: str, overrides: tuple[str, ...], unsupported: Any, style: str, drawing: str | None, **options: Any) -> int:
+    """Say what a training will do before it runs: buckets, steps, saves; exact where it can be, and marked where not.
+
+    \b
+    Exit codes: 0 clean, 1 the plan has errors, 2 usage.
+    Example: lorabridge plan qwen.yaml --backend musubi
+    """
+    import json
+
+    from lorabridge.backends import backend_names
+    from lorabridge.plan.foretell import Asked, foretell
+    from lorabridge.plan.outlook_text import as_data, svg, text
+
+    if backend not in backend_names():
+        raise click.BadParameter(f"`{backend}` is not one of {', '.join(backend_names())}", param_hint="--backend")
+    loaded = load_config(file, overrides)
+    try:
+        asked = Asked.of(**options)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    told = foretell(loaded, backend, root=Path(file).absolute().parent, unsupported=unsupported, asked=asked)
+    if style == "json":
+        click.echo(json.dumps(as_data(told.subject, told.ran, told.found) if told.subject else told.refusal(), indent=1))
+    else:
+        if told.subject:
+            click.echo(text(told.subject, told.ran), nl=False)
+        report(told.found, "text", loaded.texts)
+    if drawing and told.subject:
+        _write(drawing, svg(told.ran))
+    return int(any(item.severity == "error" for item in told.found))
+
+
+def _write(drawing: str, content: str) -> None:
+    from lorabridge.files import write_atomic
+
+    try:
+        write_atomic(Path(drawing), content.encode())
+    except OSError as error:
+        raise click.ClickException(f"cannot write `{drawing}`: {error.strerror or error}") from error

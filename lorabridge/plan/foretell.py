@@ -1,0 +1,88 @@
+"""The plan of one config for one trainer: data, subject, sections, findings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lorabridge.backends.base import Site
+from lorabridge.backends.outlook import MediaOf
+from lorabridge.config.load import Loaded
+from lorabridge.data.buckets import Media
+from lorabridge.diagnostics import Diagnostic, sort_key
+from lorabridge.plan.sections import Section, SectionRow, Subject, run_sections
+from lorabridge.plan.subject import subject_of
+
+_SIZE = re.compile(r"([1-9][0-9]{0,5})[xX]([1-9][0-9]{0,5})")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command was told besides the config. `options` are those of single sections, by name."""
+
+    folders: tuple[str, ...] = ()
+    pictures: int | None = None
+    size: tuple[int, int] | None = None
+    frames: int | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, folders: Sequence[str] = (), pictures: int | None = None, size: str | None = None, frames: int | None = None, **rest: Any
+    ) -> Asked:
+        """From the command line. Raises ValueError with a sentence for the user."""
+        match = _SIZE.fullmatch(size.strip()) if size is not None else None
+        if size is not None and match is None:
+            raise ValueError(f"`--size {size}` is not a size; write it as 1024x768")
+        if pictures is None and (size is not None or frames is not None):
+            raise ValueError("`--size` and `--frames` describe declared pictures; add `--pictures N`")
+        if pictures is not None and folders:
+            raise ValueError("`--data` and `--pictures` exclude each other: the data is at hand or it is declared")
+        return cls(tuple(folders), pictures, (int(match[1]), int(match[2])) if match else None, frames, rest)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A finished plan. `subject` is None when the config does not compile; `found` then says why."""
+
+    subject: Subject | None
+    ran: tuple[tuple[SectionRow, Section], ...]
+    found: tuple[Diagnostic, ...]
+
+    def refusal(self) -> dict[str, Any]:
+        """The JSON of a plan that could not be made."""
+        return {
+            "version": 1,
+            "sections": {},
+            "diagnostics": [
+                {"code": item.code, "severity": item.severity, "message": item.message, "why": item.why, "fix": item.fix, "path": item.path}
+                for item in self.found
+            ],
+        }
+
+
+def foretell(loaded: Loaded, backend: str, *, root: Path, unsupported: Any = "error", asked: Asked | None = None) -> Told:
+    """Compile, look at the data, run every section. Read-only. Raises KeyError when there is no such backend."""
+    asked = asked or Asked()
+    site = Site(root=root.as_posix(), unsupported=unsupported, source=Path(loaded.file).name)
+    subject, found = subject_of(loaded, backend, site, _media(loaded, asked), asked.options)
+    if subject is None:
+        return Told(None, (), tuple(found))
+    ran = tuple(run_sections(subject))
+    more = [item for _, section in ran for item in section.diagnostics]
+    return Told(subject, ran, tuple(sorted(dict.fromkeys([*found, *more]), key=sort_key)))
+
+
+def _media(loaded: Loaded, asked: Asked) -> MediaOf | None:
+    if asked.pictures is None or loaded.config is None:
+        return None
+    return declared(asked.pictures, asked.size or (0, 0), asked.frames or 0)
+
+
+def declared(count: int, size: tuple[int, int], frames: int) -> MediaOf:
+    """As if each folder held `count` captioned pictures (clips) of one size."""
+    media = tuple(Media(f"{number:06d}", size[0], size[1], frames) for number in range(count))
+    return lambda folder, extension: media

@@ -1,0 +1,1 @@
+"""What happens to the data and when: buckets, steps, saves, the learning rate; as text, facts and drawings."""
