@@ -45,7 +45,7 @@ def test_json_and_text(tmp_path: Path, backend: str) -> None:
 
 
 def test_what_does_not_compile_is_not_planned(tmp_path: Path) -> None:
-    file = config(tmp_path, CONFIG + "optimizer: {LR: 1}\n")
+    file = config(tmp_path, CONFIG + "optimizer: {lr: fast}\n")
     result = _run(file, "-b", "musubi")
     assert result.exit_code == 1
     assert "LB1" in result.output
