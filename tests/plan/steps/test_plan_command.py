@@ -23,8 +23,8 @@ EMBEDDED = CONFIG.replace(
 )
 
 
-def _run(*arguments: str) -> Result:
-    return CliRunner().invoke(app, ["plan", *arguments], standalone_mode=True)
+def _run(*arguments: str, standalone: bool = False) -> Result:
+    return CliRunner().invoke(app, ["plan", *arguments], standalone_mode=standalone)
 
 
 def config(folder: Path, text: str = CONFIG) -> str:
@@ -47,7 +47,7 @@ def test_json_and_text(tmp_path: Path, backend: str) -> None:
 def test_what_does_not_compile_is_not_planned(tmp_path: Path) -> None:
     file = config(tmp_path, CONFIG + "optimizer: {lr: fast}\n")
     result = _run(file, "-b", "musubi")
-    assert result.exit_code == 1
+    assert result.return_value == 1
     assert "LB1" in result.output
     told = json.loads(_run(file, "-b", "musubi", "--format", "json").output)
     assert told["sections"] == {}
@@ -60,7 +60,7 @@ def test_what_does_not_compile_is_not_planned(tmp_path: Path) -> None:
 )
 def test_usage(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     file = config(tmp_path)
-    result = _run(file, "-b", "musubi", *arguments)
+    result = _run(file, "-b", "musubi", *arguments, standalone=True)
     assert result.exit_code == 2
     assert "Error" in result.output
-    assert _run(file, "-b", "nothing").exit_code == 2
+    assert _run(file, "-b", "nothing", standalone=True).exit_code == 2
