@@ -6,7 +6,9 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
-EventKind = Literal["progress", "cache", "epoch", "save", "state", "sample", "info", "warning", "error", "end"]
+EventKind = Literal[
+    "progress", "cache", "epoch", "save", "state", "sample", "buckets", "info", "warning", "error", "text", "end", "verdict"
+]
 
 
 @dataclass(frozen=True, slots=True)

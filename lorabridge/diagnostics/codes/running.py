@@ -35,4 +35,11 @@ ROWS: tuple[Code, ...] = (
         "It would fail to load, or load as nothing.",
         refs=("ostris/ai-toolkit#975",),
     ),
+    Code(
+        "LB720",
+        "the loss is not finite",
+        "While training, the loss became NaN or infinite.",
+        "The adapter's weights are lost from this step on; ai-toolkit then shows a loss of 0 and goes on.",
+        refs=("ostris/ai-toolkit#503",),
+    ),
 )
