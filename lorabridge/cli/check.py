@@ -14,6 +14,7 @@ from lorabridge.diagnostics import Diagnostic
     "--backend", "-b", "backends", multiple=True, metavar="NAME", help="Also check that this trainer can do it (repeatable; `all`)."
 )
 @click.option("--paths/--no-paths", default=False, help="Also check that folders and files exist.")
+@click.option("--models/--no-models", default=False, help="Also read the headers of the model files: family, size, parts, precision.")
 @click.option("--trainer", default="", metavar="NAME", help="Take the files for this trainer's own (musubi, diffusion-pipe, ai-toolkit).")
 @set_option
 @unsupported_option
@@ -30,6 +31,7 @@ def command(
     files: tuple[str, ...],
     backends: tuple[str, ...],
     paths: bool,
+    models: bool,
     trainer: str,
     overrides: tuple[str, ...],
     unsupported: str,
@@ -47,7 +49,7 @@ def command(
     native = _native(files, trainer)
     found, texts = _check_native(native, trainer, paths)
     for file in (file for file in files if file not in native):
-        items, seen = _check(file, _backends(backends), paths, overrides, unsupported)
+        items, seen = _check(file, _backends(backends), paths, overrides, unsupported, models)
         found += items
         texts |= seen
     report(found, style, texts, clean=f"{len(files)} file{'s' if len(files) > 1 else ''} checked, no findings")  # type: ignore[arg-type]
@@ -86,11 +88,11 @@ def _backends(names: tuple[str, ...]) -> list[str]:
 
 
 def _check(
-    file: str, backends: list[str], paths: bool, overrides: tuple[str, ...], unsupported: str
+    file: str, backends: list[str], paths: bool, overrides: tuple[str, ...], unsupported: str, models: bool = False
 ) -> tuple[list[Diagnostic], dict[str, str]]:
     from lorabridge.diagnostics import sort_key
     from lorabridge.plan.check import check_loaded
 
     loaded = load_config(file, overrides)
-    found = check_loaded(loaded, backends, paths=paths, unsupported=unsupported)
+    found = check_loaded(loaded, backends, paths=paths, unsupported=unsupported, models=models)
     return sorted(found, key=sort_key), loaded.texts

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lorabridge.cli.common import format_option, load_config, report, set_option, unsupported_option
+
+if TYPE_CHECKING:
+    from lorabridge.config.load import Loaded
+    from lorabridge.diagnostics import Diagnostic
 
 
 @click.command()
@@ -18,6 +22,7 @@ from lorabridge.cli.common import format_option, load_config, report, set_option
 @click.option(
     "--seed", type=click.IntRange(1, 2**32 - 1), help="The number that `seed: random` becomes [default: derived from the config]."
 )
+@click.option("--models/--no-models", default=False, help="First read the headers of the model files; errors in them refuse.")
 @click.option("--stdout", "to_stdout", is_flag=True, help="Print the files instead of writing them.")
 @set_option
 @unsupported_option
@@ -28,6 +33,7 @@ def command(
     out: str | None,
     root: str | None,
     seed: int | None,
+    models: bool,
     to_stdout: bool,
     overrides: tuple[str, ...],
     unsupported: Any,
@@ -52,9 +58,10 @@ def command(
     where = folder.absolute().as_posix() if out or not root else None
     site = Site(root=base.as_posix(), unsupported=unsupported, seed=seed, source=Path(file).name, files=where)
     plan = compile_config(loaded, backend, site)
-    if plan.diagnostics:
-        report(plan.diagnostics, style, loaded.texts)
-    if not plan.ok:
+    found = [*plan.diagnostics, *(_models(loaded) if models else ())]
+    if found:
+        report(found, style, loaded.texts)
+    if not plan.ok or any(item.severity == "error" for item in found):
         return 1
     files = compiled_files(plan, loaded)
     if to_stdout:
@@ -68,6 +75,14 @@ def command(
     if style == "text":
         _tell(folder, files, plan)
     return 0
+
+
+def _models(loaded: Loaded) -> list[Diagnostic]:
+    """Findings about the model files: not there, or not what the config says."""
+    from lorabridge.artifacts.models import check_models
+    from lorabridge.data.paths import check_model_paths
+
+    return [*check_model_paths(loaded), *check_models(loaded)]
 
 
 def _tell(folder: Path, files: Any, plan: Any) -> None:

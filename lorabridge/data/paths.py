@@ -23,10 +23,14 @@ def check_paths(loaded: Loaded) -> list[Diagnostic]:
     if config is None:
         return []
     found = [item for index, data in enumerate(config.datasets) for item in _dataset(loaded, data, f"datasets[{index}]")]
-    for key, value in config.model.paths.model_dump(exclude_none=True).items():
+    return [*found, *check_model_paths(loaded)]
+
+
+def check_model_paths(loaded: Loaded) -> Iterator[Diagnostic]:
+    """Whether the local files of the model are there."""
+    for key, value in loaded.config.model.paths.model_dump(exclude_none=True).items() if loaded.config else ():
         if is_local(value) and not _exists(_under(loaded, value)):
-            found.append(_missing(loaded, "LB505", f"model.paths.{key}", value))
-    return found
+            yield _missing(loaded, "LB505", f"model.paths.{key}", value)
 
 
 def is_local(value: str) -> bool:

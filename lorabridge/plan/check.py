@@ -11,8 +11,13 @@ from lorabridge.diagnostics import Diagnostic
 from lorabridge.families.check import check_families
 
 
-def check_loaded(loaded: Loaded, backends: Sequence[str] = (), *, paths: bool = False, unsupported: str = "error") -> list[Diagnostic]:
-    """The findings, without duplicates. With several trainers each finding of a trainer names it."""
+def check_loaded(
+    loaded: Loaded, backends: Sequence[str] = (), *, paths: bool = False, unsupported: str = "error", models: bool = False
+) -> list[Diagnostic]:
+    """The findings, without duplicates. With several trainers each finding of a trainer names it.
+
+    `paths` looks whether files are there, `models` reads the headers of the model files as well.
+    """
     found: dict[Diagnostic, None] = dict.fromkeys([*loaded.diagnostics, *check_families(loaded)])
     for name in backends:
         found |= dict.fromkeys(_check_backend(loaded, name, unsupported))
@@ -20,6 +25,11 @@ def check_loaded(loaded: Loaded, backends: Sequence[str] = (), *, paths: bool = 
         from lorabridge.data.paths import check_paths
 
         found |= dict.fromkeys(check_paths(loaded))
+    if models and loaded.config is not None:
+        from lorabridge.artifacts.models import check_models
+        from lorabridge.data.paths import check_model_paths
+
+        found |= dict.fromkeys([*check_model_paths(loaded), *check_models(loaded)])
     return list(found)
 
 

@@ -1,41 +1,56 @@
-"""The least that a LoRA must be: a file that opens and holds tensors. (`checkpoint verify` looks deeper.)"""
+"""What a run delivered: is each checkpoint the LoRA that the config asked for. (`artifacts.verify` looks; this is the verdict.)"""
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
 from pathlib import Path
 
-_LONGEST_HEADER = 100_000_000
+from lorabridge.config.load import Loaded
+from lorabridge.diagnostics import Diagnostic
+
+@dataclass(frozen=True)
+class Delivery:
+    """The verdict on one checkpoint, a file or a folder. `checked` says in words what was looked at."""
+
+    checkpoint: Path
+    diagnostics: tuple[Diagnostic, ...] = ()
+    checked: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Nothing was found that forbids its use."""
+        return not self.problem
+
+    @property
+    def problem(self) -> str:
+        """The first error as one sentence; empty where there is none."""
+        return next((item.message for item in self.diagnostics if item.severity == "error"), "")
 
 
-def problem_of(checkpoint: Path) -> str:
-    """Why a checkpoint, a file or a folder of files, is no LoRA; empty when it is one."""
-    files = sorted(checkpoint.rglob("*.safetensors")) if checkpoint.is_dir() else [checkpoint]
+def verdict_of(checkpoint: Path, loaded: Loaded | None = None, trainer: str = "", steps: int | None = None) -> Delivery:
+    """Verify a checkpoint: whole, finite, trained; with `loaded` also rank, alpha, targets, kind, dtype and step as the config says.
+
+    `steps` is what the plan counts (epochs and samples become steps there). Reads the file once, with bounded memory, and
+    raises nothing: what cannot be read is a finding. Takes about as long as reading the file; call it off the critical path.
+    """
+    from lorabridge.artifacts.expect import expectation
+    from lorabridge.artifacts.verify import verify
+
+    expected = expectation(loaded, trainer, steps) if loaded is not None else None
+    if isinstance(expected, list):
+        expected = None
+    files = sorted(checkpoint.rglob("*.safetensors")) if checkpoint.is_dir() else [checkpoint] if checkpoint.exists() else []
     if not files:
-        return f"`{checkpoint.name}` holds no .safetensors file"
-    return next((problem for problem in map(_file_problem, files) if problem), "")
+        text = f"`{checkpoint.name}` holds no .safetensors file" if checkpoint.exists() else f"`{checkpoint.name}` is not there"
+        return Delivery(checkpoint, (Diagnostic("LB801", text, fix="look for errors of the save in the log"),))
+    looks = [verify(file, expected) for file in files]
+    checked = dict.fromkeys(text for look in looks for text in look.checked)
+    return Delivery(checkpoint, tuple(item for look in looks for item in look.diagnostics), tuple(checked))
 
 
-def _file_problem(path: Path) -> str:
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if size < 8 or length > min(size - 8, _LONGEST_HEADER):
-                return f"`{path.name}` is cut off or no safetensors file"
-            header = json.loads(file.read(length))
-    except OSError as error:
-        return f"`{path.name}` cannot be read: {error.strerror}"
-    except ValueError:
-        return f"`{path.name}` has a header that cannot be read"
-    tensors = {key: value for key, value in header.items() if key != "__metadata__"} if isinstance(header, dict) else {}
-    if not tensors:
-        return f"`{path.name}` holds no tensors"
-    try:
-        end = max(int(value["data_offsets"][1]) for value in tensors.values())
-    except (KeyError, TypeError, ValueError, IndexError):
-        return f"`{path.name}` has a header that cannot be read"
-    return "" if 8 + length + end == size else f"`{path.name}` is cut off: {size} bytes where the header tells {8 + length + end}"
+def problem_of(checkpoint: Path, loaded: Loaded | None = None, trainer: str = "", steps: int | None = None) -> str:
+    """Why a checkpoint is not the LoRA that was asked for; empty when it is."""
+    return verdict_of(checkpoint, loaded, trainer, steps).problem
 
 
 def size_of(path: Path) -> int:

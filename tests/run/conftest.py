@@ -45,8 +45,10 @@ def say(**event): print(json.dumps(event), flush=True)
 def steps(first, last, total=10, loss=1.0):
     for step in range(first, last + 1): say(event="progress", step=step, total=total, loss=loss / step, lr=1e-4)
 def lora(name="cat-toy.safetensors", body=None):
-    header = json.dumps({"a.lora_A.weight": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()
-    (OUT / name).write_bytes(struct.pack("<Q", len(header)) + header + b"12345678" if body is None else body)
+    keys = [("down", [8, 2]), ("up", [2, 8])]
+    at = {f"lora_unet_a.lora_{key}.weight": {"dtype": "F32", "shape": shape, "data_offsets": [64 * i, 64 * i + 64]} for i, (key, shape) in enumerate(keys)}
+    header = json.dumps(at).encode()
+    (OUT / name).write_bytes(struct.pack("<Q", len(header)) + header + b"1234" * 32 if body is None else body)
     say(event="save", path=str(OUT / name), step=10)
 """
 
