@@ -8,6 +8,7 @@ from pathlib import Path
 from lorabridge.config.load import Loaded
 from lorabridge.diagnostics import Diagnostic
 
+
 @dataclass(frozen=True)
 class Delivery:
     """The verdict on one checkpoint, a file or a folder. `checked` says in words what was looked at."""
