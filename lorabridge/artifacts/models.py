@@ -42,7 +42,7 @@ def check_models(loaded: Loaded, look: Callable[[Path], Identity] = identify) ->
     if isinstance(resolved, Missing):
         return []
     found: list[Diagnostic] = []
-    for key, value in loaded.config.model.paths.model_dump(exclude_none=True).items():
+    for key, value in loaded.config.model.paths.plain(nulls=False).items():
         path = Path(value).expanduser()
         path = path if path.is_absolute() else Path(loaded.root) / path
         if key in _ROLES and is_local(value) and path.exists():

@@ -10,6 +10,7 @@ from typing import Any
 from lorabridge.backends.base import OMIT, Cannot, File, Note, NoteKind, Omit, Plan, Row, Site, Stage
 from lorabridge.backends.paths import absolute
 from lorabridge.config.amounts import Amount
+from lorabridge.config.build import absent_value
 from lorabridge.config.fields import leaves, walk
 from lorabridge.config.load import Loaded
 from lorabridge.config.paths import split_path
@@ -164,17 +165,15 @@ def _optional(path: str) -> bool:
     rows = dict(walk(Config))
     parts = path.split(".")
     above = [rows.get(".".join(parts[:end])) for end in range(1, len(parts))]
-    return any(
-        row is not None and row.section is not None and not row.many and not row.made and not row.info.is_required() for row in above
-    )
+    return any(row is not None and row.section is not None and not row.many and not row.made and not row.required for row in above)
 
 
 def default_of(path: str) -> Any:
     """The default of a leaf of the language (None where it is required)."""
     row = leaves(Config).get(path)
-    if row is None or row.info.is_required():
+    if row is None or row.required:
         return None
-    return row.info.get_default(call_default_factory=True, validated_data={})
+    return absent_value(row)
 
 
 def spell(value: Any) -> str:

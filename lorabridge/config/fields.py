@@ -1,4 +1,4 @@
-"""The fields of the language as a table, derived from the models: one entry per key that can be written."""
+"""The fields of the language as a table, derived from the sections: one entry per key that can be written."""
 
 from __future__ import annotations
 
@@ -8,53 +8,64 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
-from pydantic.fields import FieldInfo
-
 from lorabridge.config.base import Section
 from lorabridge.config.kinds import ValueKind
-from lorabridge.config.meanings import Meanings, meanings_of
+from lorabridge.config.meanings import Knob, Meanings
 
 
 @dataclass(frozen=True)
 class FieldRow:
     """One key of one section.
 
-    `section` is the model of a nested section (or of the items when `many`), `kind` the value kind
+    `section` is the class of a nested section (or of the items when `many`), `kind` the value kind
     of a leaf, `made` says that an absent section is filled in with its defaults.
     """
 
     key: str
     name: str
-    info: FieldInfo
-    meanings: Meanings | None
+    annotation: Any
+    knob: Knob
     section: type[Section] | None
     many: bool
     kind: ValueKind | None
     made: bool
+    nullable: bool
 
     @property
     def doc(self) -> str:
-        return self.info.description or ""
+        return self.knob.doc
 
     @property
     def source(self) -> str:
-        extra = self.info.json_schema_extra
-        return str(extra.get("x-source", "")) if isinstance(extra, dict) else ""
+        return self.knob.source
+
+    @property
+    def meanings(self) -> Meanings:
+        return self.knob.meanings
+
+    @property
+    def required(self) -> bool:
+        return self.knob.required
 
     @property
     def listed(self) -> bool:
         """Whether the value is a list."""
-        return self.many or any(get_origin(part) is list for part in _parts(self.info.annotation))
+        return self.many or any(get_origin(part) is list for part in parts_of(self.annotation))
 
     @property
     def words(self) -> tuple[str, ...]:
         return tuple(getattr(self.kind, "words", ()))
 
 
-@cache
 def rows_of(model: type[Section]) -> dict[str, FieldRow]:
     """The keys of a section, by written name."""
-    return {row.key: row for row in (_row(name, info) for name, info in model.model_fields.items())}
+    return _rows(model)
+
+
+@cache
+def _rows(model: Any) -> dict[str, FieldRow]:
+    rows = [_row(name, annotation, model.__dict__[name]) for name, annotation in model.__annotations__.items()]
+    return {row.key: row for row in rows}
 
 
 def walk(model: type[Section], prefix: str = "") -> Iterator[tuple[str, FieldRow]]:
@@ -66,21 +77,24 @@ def walk(model: type[Section], prefix: str = "") -> Iterator[tuple[str, FieldRow
             yield from walk(row.section, f"{path}[]." if row.many else f"{path}.")
 
 
-@cache
 def leaves(model: type[Section]) -> dict[str, FieldRow]:
     """The keys that hold a value and not a section, by dotted path."""
+    return _leaves(model)
+
+
+@cache
+def _leaves(model: Any) -> dict[str, FieldRow]:
     return {path: row for path, row in walk(model) if row.section is None}
 
 
-def _row(name: str, info: FieldInfo) -> FieldRow:
-    section, many = _section(info.annotation)
-    kind = next((item for item in info.metadata if isinstance(item, ValueKind)), None) or _kind(info.annotation)
-    made = section is not None and not many and info.default_factory is not None
-    return FieldRow(info.alias or name, name, info, meanings_of(info), section, many, kind, made)
+def _row(name: str, annotation: Any, knob: Knob) -> FieldRow:
+    section, many = _section(annotation)
+    made = section is not None and not many and knob.factory is not None
+    return FieldRow(knob.alias or name, name, annotation, knob, section, many, kind_of(annotation), made, NoneType in get_args(annotation))
 
 
 def _section(annotation: Any) -> tuple[type[Section] | None, bool]:
-    for part in _parts(annotation):
+    for part in parts_of(annotation):
         if isinstance(part, type) and issubclass(part, Section):
             return part, False
         if get_origin(part) is list:
@@ -90,17 +104,17 @@ def _section(annotation: Any) -> tuple[type[Section] | None, bool]:
     return None, False
 
 
-def _kind(annotation: Any) -> ValueKind | None:
-    for part in _parts(annotation):
+def kind_of(annotation: Any) -> ValueKind | None:
+    """The kind of a value that is no section, list or mapping."""
+    for part in parts_of(annotation):
         for item in getattr(part, "__metadata__", ()):
             if isinstance(item, ValueKind):
                 return item
-        if get_origin(part) is list:
-            return None
     return None
 
 
-def _parts(annotation: Any) -> tuple[Any, ...]:
+def parts_of(annotation: Any) -> tuple[Any, ...]:
+    """The alternatives of an annotation, without None."""
     if get_origin(annotation) in (Union, UnionType):
         return tuple(part for part in get_args(annotation) if part is not NoneType)
     return (annotation,)

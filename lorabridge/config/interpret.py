@@ -72,7 +72,7 @@ class Interpreter:
             self._invalid(value, meaning, path)
             return _DROP
         self.readings.append(Reading(path, value, meaning))
-        if meaning.kind == "off" and row.meanings is not None and row.meanings.absent.kind == "inherit":
+        if meaning.kind == "off" and row.meanings.absent.kind == "inherit":
             return _KEEP  # left out it would inherit: an empty text that means "none" has to stay
         if meaning.kind in WORDS and meaning.kind in row.words:
             return meaning.kind
@@ -118,8 +118,6 @@ def spell_out(model: type[Section], data: dict[str, Any], places: dict[KeyPath, 
 
 
 def _meaning(row: FieldRow, value: Any) -> Meaning | None:
-    if row.meanings is None:
-        return None
     if value is None:
         return row.meanings.null
     if isinstance(value, int | float) and not isinstance(value, bool) and value == 0:

@@ -1,7 +1,7 @@
 """The value kinds of the language, as annotations: strict, one error per value, JSON Schema included.
 
 Each kind is put into `Annotated[...]` beside the Python type that it yields. A union of a number and
-words (`float | "off"`) would make pydantic report one error per branch; these report exactly one.
+words (`float | "off"`) would be reported once per branch; these report exactly one thing.
 """
 
 from __future__ import annotations
@@ -12,19 +12,29 @@ import re
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic_core import PydanticCustomError, core_schema
-
 from lorabridge.config.amounts import Amount, Unit, parse_amount
 
 Json = dict[str, Any]
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
+class KindError(ValueError):
+    """A value that its kind refuses; becomes the diagnostic `code`."""
+
+    def __init__(self, code: str, message: str, fix: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.fix = fix
+
+
 def fail(code: str, message: str, fix: str = "") -> NoReturn:
-    """Raise the pydantic error that becomes the diagnostic `code`."""
-    # Braces would be read as a format by pydantic; the message goes in as a value.
-    raise PydanticCustomError("lorabridge", "{message}", {"code": code, "message": message, "fix": fix})
+    """Refuse a value.
+
+    Raises:
+        KindError: always.
+    """
+    raise KindError(code, message, fix)
 
 
 def kind_name(value: object) -> str:
@@ -41,18 +51,6 @@ class ValueKind:
 
     def schema(self) -> Json:
         raise NotImplementedError
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.no_info_plain_validator_function(
-            self.check, serialization=core_schema.plain_serializer_function_ser_schema(_plain)
-        )
-
-    def __get_pydantic_json_schema__(self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> Json:
-        return self.schema()
-
-
-def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, Amount) else value
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,9 @@ so that the rest of the program sees `"off"` and never has to ask what a 0 was m
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
-
-from pydantic import Field
-from pydantic.fields import FieldInfo
 
 Kind = Literal["number", "value", "off", "auto", "unlimited", "random", "inherit", "default", "invalid"]
 WORDS: tuple[Kind, ...] = ("off", "auto", "unlimited", "random")
@@ -66,6 +64,22 @@ class Meanings:
     absent: Meaning
 
 
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """The declaration of one field: its text, its default (a value, or a `factory`), its meanings, its source."""
+
+    doc: str
+    default: Any
+    factory: Callable[[], Any] | None
+    alias: str | None
+    meanings: Meanings
+    source: str
+
+    @property
+    def required(self) -> bool:
+        return self.default is ... and self.factory is None
+
+
 _EMPTY = invalid("an empty value says nothing; leave the key out or write the word that is meant")
 
 
@@ -91,18 +105,7 @@ def knob(
     required = default_value is ... and factory is None
     if absent is None:
         absent = invalid("this key is required") if required else default(_spell(default_value, factory))
-    extra: dict[str, Any] = {"x-meanings": Meanings(zero, empty, null or absent, absent)}
-    if source:
-        extra["x-source"] = source
-    kwargs: dict[str, Any] = {"description": doc, "json_schema_extra": extra, "alias": alias}
-    return Field(default_factory=factory, **kwargs) if factory else Field(default_value, **kwargs)
-
-
-def meanings_of(info: FieldInfo) -> Meanings | None:
-    """The declared meanings of a model field, or None when the field was not declared with `knob`."""
-    extra = info.json_schema_extra
-    found = extra.get("x-meanings") if isinstance(extra, dict) else None
-    return found if isinstance(found, Meanings) else None
+    return Knob(doc, default_value, factory, alias, Meanings(zero, empty, null or absent, absent), source)
 
 
 def _spell(value: object, factory: object) -> str:

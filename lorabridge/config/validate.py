@@ -1,18 +1,14 @@
-"""Pydantic's errors as diagnostics at the place they are about, with the nearest key or section."""
+"""What is wrong with a document as diagnostics at the place they are about, with the nearest key or section."""
 
 from __future__ import annotations
 
 import copy
 import difflib
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from pydantic import ValidationError
-
 from lorabridge.config.base import Section
+from lorabridge.config.build import MAX_PROBLEMS, Problem, build
 from lorabridge.config.document import Place
 from lorabridge.config.fields import FieldRow, rows_of, walk
 from lorabridge.config.paths import KeyPath, show
@@ -20,8 +16,6 @@ from lorabridge.config.schema import Config
 from lorabridge.diagnostics import Diagnostic, Edit, Span
 
 Places = dict[KeyPath, Place]
-MAX_ERRORS = 500
-"""More are not looked at: nobody reads them, and each costs a search for the nearest name."""
 
 
 def validate(data: dict[str, Any], places: Places, broken: set[KeyPath]) -> tuple[Config | None, Config | None, list[Diagnostic]]:
@@ -29,31 +23,13 @@ def validate(data: dict[str, Any], places: Places, broken: set[KeyPath]) -> tupl
 
     `broken` holds paths that already have a finding: what is wrong there is not reported twice.
     """
-    try:
-        with _without_plugins():
-            config = Config.model_validate(data)
-    except ValidationError as error:
-        errors = error.errors(include_url=False)
-        found = [_convert(item, places, broken) for item in errors[:MAX_ERRORS]]
-        return None, _partial(data, errors), [item for item in found if item is not None]
+    config, problems = build(Config, data)
+    if problems:
+        found = [_convert(item, places, broken) for item in problems[:MAX_PROBLEMS]]
+        return None, _partial(data, problems), [item for item in found if item is not None]
     return (None if broken else config), config, []
 
 
-@contextmanager
-def _without_plugins() -> Iterator[None]:
-    """Build the models without looking for pydantic plugins: that reads the metadata of every installed package."""
-    before = os.environ.get(_PLUGINS)
-    os.environ[_PLUGINS] = "__all__"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[_PLUGINS]
-        else:
-            os.environ[_PLUGINS] = before
-
-
-_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 _STAND_INS: dict[KeyPath, Any] = {
     ("lorabridge",): 1,
     ("name",): "unnamed",
@@ -66,16 +42,15 @@ _STAND_INS: dict[KeyPath, Any] = {
 """For what is missing or wrong, so that the rest can still be checked. None of these trips a rule."""
 
 
-def _partial(data: dict[str, Any], errors: Any) -> Config | None:
+def _partial(data: dict[str, Any], problems: list[Problem]) -> Config | None:
     """The config without its wrong values, or None when too little is left."""
     rest = copy.deepcopy(data)
     for _ in range(3):
-        for item in errors:
-            _drop(rest, tuple(item["loc"]))
-        try:
-            return Config.model_validate(rest)
-        except ValidationError as error:
-            errors = error.errors(include_url=False)
+        for item in problems:
+            _drop(rest, item.path)
+        config, problems = build(Config, rest)
+        if config is not None:
+            return config
     return None
 
 
@@ -93,35 +68,25 @@ def _drop(data: Any, path: KeyPath) -> None:
         data[path[-1]] = {}
 
 
-def _convert(error: Any, places: Places, broken: set[KeyPath]) -> Diagnostic | None:
-    path: KeyPath = tuple(error["loc"])
-    dotted = show(path)
-    if error["type"] == "extra_forbidden":
+def _convert(problem: Problem, places: Places, broken: set[KeyPath]) -> Diagnostic | None:
+    path, dotted = problem.path, show(problem.path)
+    if problem.what == "unknown":
         return unknown_key(path, places)
     if path in broken:
         return None
-    if error["type"] == "missing":
+    if problem.what == "missing":
         return Diagnostic(
             "LB104", f"`{dotted}` is missing", _near(path[:-1], places), about=_doc(path), fix=f"add `{path[-1]}:`", path=dotted
         )
-    context = error.get("ctx") or {}
-    if error["type"] == "lorabridge":
-        message = f"`{dotted}`: {context['message']}"
-        span = _at(path, places)
-        return Diagnostic(context["code"], message, span, about=_doc(path), fix=context["fix"], path=dotted)
-    fix = ""
-    if error["type"] == "list_type":
-        fix = f"write a list: `[{error['input']}]`" if isinstance(error["input"], str | int | float) else "write a list"
-    wanted = {"list_type": "a list", "model_type": "a section (keys below it)", "dict_type": "a section (keys below it)"}
-    text = wanted.get(error["type"], error["msg"])
-    return Diagnostic(
-        "LB105",
-        f"`{dotted}`: {text} is expected here, found {_shown(error['input'])}",
-        _at(path, places),
-        about=_doc(path),
-        fix=fix,
-        path=dotted,
-    )
+    if problem.wrong is not None:
+        wrong = problem.wrong
+        return Diagnostic(wrong.code, f"`{dotted}`: {wrong.message}", _at(path, places), about=_doc(path), fix=wrong.fix, path=dotted)
+    wanted, fix = "a section (keys below it)", ""
+    if problem.what == "list":
+        wanted = "a list"
+        fix = f"write a list: `[{problem.value}]`" if isinstance(problem.value, str | int | float) else "write a list"
+    message = f"`{dotted}`: {wanted} is expected here, found {_shown(problem.value)}"
+    return Diagnostic("LB105", message, _at(path, places), about=_doc(path), fix=fix, path=dotted)
 
 
 def unknown_key(path: KeyPath, places: Places) -> Diagnostic:

@@ -28,7 +28,7 @@ def check_paths(loaded: Loaded) -> list[Diagnostic]:
 
 def check_model_paths(loaded: Loaded) -> Iterator[Diagnostic]:
     """Whether the local files of the model are there."""
-    for key, value in loaded.config.model.paths.model_dump(exclude_none=True).items() if loaded.config else ():
+    for key, value in loaded.config.model.paths.plain(nulls=False).items() if loaded.config else ():
         if is_local(value) and not _exists(_under(loaded, value)):
             yield _missing(loaded, "LB505", f"model.paths.{key}", value)
 

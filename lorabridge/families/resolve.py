@@ -141,7 +141,7 @@ def _replace(node: Any, changes: dict[tuple[str | int, ...], Any]) -> Any:
         return [_leaf(item, groups[i]) if i in groups else item for i, item in enumerate(node)]
     rows = rows_of(cast(type[Section], type(node)))
     update = {rows[str(key)].name: _leaf(getattr(node, rows[str(key)].name), inner) for key, inner in groups.items()}
-    return node.model_copy(update=update)
+    return node.replace(**update)
 
 
 def _leaf(node: Any, inner: dict[tuple[str | int, ...], Any]) -> Any:

@@ -69,11 +69,10 @@ def _wrapped(label: str, text: str) -> Iterator[str]:
 def _field(path: str, row: FieldRow, backends: Sequence[str]) -> Iterator[str]:
     yield f"{path}: {row.doc}"
     yield ""
-    if row.meanings is not None:
-        for name, label in (("zero", "0"), ("empty", '"" or []'), ("null", "null"), ("absent", "left out")):
-            meaning = getattr(row.meanings, name)
-            if meaning is not None:
-                yield f"  {label:<10}{meaning}"
+    for name, label in (("zero", "0"), ("empty", '"" or []'), ("null", "null"), ("absent", "left out")):
+        meaning = getattr(row.meanings, name)
+        if meaning is not None:
+            yield f"  {label:<10}{meaning}"
     if row.words:
         yield f"  {'words':<10}{', '.join(row.words)}"
     if row.source:

@@ -37,7 +37,7 @@ def _extends() -> Json:
 def _section(model: type[Section], definitions: dict[str, Json]) -> Json:
     rows = rows_of(model)
     properties = {key: _field(row, definitions) for key, row in rows.items()}
-    required = [key for key, row in rows.items() if row.info.is_required()]
+    required = [key for key, row in rows.items() if row.required]
     text = (model.__doc__ or "").split("\n\n")[0].strip()
     return {"type": "object", "description": text, "additionalProperties": False, "properties": properties} | (
         {"required": required} if required else {}
@@ -81,7 +81,7 @@ def _container(row: FieldRow) -> Json:
 
     from lorabridge.config.kinds import ValueKind
 
-    for part in (row.info.annotation, *get_args(row.info.annotation)):
+    for part in (row.annotation, *get_args(row.annotation)):
         if get_origin(part) is list:
             inner = get_args(part)[0]
             kind = next((item for item in getattr(inner, "__metadata__", ()) if isinstance(item, ValueKind)), None)
@@ -91,14 +91,12 @@ def _container(row: FieldRow) -> Json:
 
 def _array(row: FieldRow, item: Json) -> Json:
     """A list, with at least one item where an empty one means nothing."""
-    says_nothing = row.meanings is not None and row.meanings.empty.kind == "invalid"
+    says_nothing = row.meanings.empty.kind == "invalid"
     return {"type": "array", "items": item} | ({"minItems": 1} if says_nothing else {})
 
 
 def _special(row: FieldRow) -> list[Json]:
     """The raw values that have a meaning although the kind alone would refuse them."""
-    if row.meanings is None:
-        return []
     return [{"const": raw} for name, raw in (("zero", 0), ("empty", ""), ("null", None)) if _accepted(getattr(row.meanings, name))]
 
 
@@ -109,9 +107,8 @@ def _accepted(meaning: Meaning | None) -> bool:
 def description(row: FieldRow) -> str:
     """The field's text with its meanings, as editors show it."""
     parts = [row.doc]
-    if row.meanings is not None:
-        for name, label in (("zero", "0"), ("empty", '""'), ("null", "null"), ("absent", "left out")):
-            meaning = getattr(row.meanings, name)
-            if meaning is not None and (name == "absent" or meaning.kind != "invalid"):
-                parts.append(f"{label}: {meaning}.")
+    for name, label in (("zero", "0"), ("empty", '""'), ("null", "null"), ("absent", "left out")):
+        meaning = getattr(row.meanings, name)
+        if meaning is not None and (name == "absent" or meaning.kind != "invalid"):
+            parts.append(f"{label}: {meaning}.")
     return " ".join(parts)

@@ -79,7 +79,7 @@ def seeded(config: Config, seed: int | None) -> Config:
     """The config with the seed that was drawn, so that the run can be repeated."""
     if seed is None:
         return config
-    return config.model_copy(update={"train": config.train.model_copy(update={"seed": seed})})
+    return config.replace(train=config.train.replace(seed=seed))
 
 
 def _parent(loaded: Loaded, config: Config, request: Request) -> Path:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lorabridge.config.build import absent_value
 from lorabridge.config.fields import FieldRow
 from lorabridge.config.load import Loaded
 from lorabridge.config.meanings import WORDS, Meaning
@@ -22,7 +23,6 @@ RAW: dict[str, tuple[Any, ...]] = {"zero": (0, 0.0), "empty": ("", []), "null": 
 CASES = [
     pytest.param(path, slot, raw, id=f"{path}-{slot}-{raw!r}")
     for path, row in KEYS.items()
-    if row.meanings is not None
     for slot, raws in RAW.items()
     if getattr(row.meanings, slot) is not None
     for raw in raws
@@ -35,7 +35,7 @@ def _here(loaded: Loaded, path: str) -> list[Diagnostic]:
 
 
 def _default(row: FieldRow) -> Any:
-    return None if row.info.is_required() else row.info.get_default(call_default_factory=True, validated_data={})
+    return None if row.required else absent_value(row)
 
 
 @pytest.mark.parametrize(("path", "slot", "raw"), CASES)
@@ -72,7 +72,7 @@ def test_every_declared_meaning(path: str, slot: str, raw: Any, load_text: LoadT
             assert value == _default(row)
 
 
-@pytest.mark.parametrize("path", [path for path, row in LEAVES.items() if row.meanings is not None and row.meanings.zero is None])
+@pytest.mark.parametrize("path", [path for path, row in LEAVES.items() if row.meanings.zero is None])
 def test_a_zero_without_a_meaning_is_judged_by_the_kind(path: str, load_text: LoadText) -> None:
     spot = SPOTS[path]
     loaded = load_text(write(edited(WHOLE, spot, lambda key, value: [(key, 0)])).text)
@@ -85,17 +85,16 @@ def test_absence(path: str, load_text: LoadText) -> None:
     row, spot = KEYS[path], SPOTS[path]
     loaded = load_text(write(edited(WHOLE, spot, lambda key, value: [])).text)
     missing = [item for item in loaded.diagnostics if item.code == "LB104" and item.path == show(spot)]
-    if row.info.is_required():
+    if row.required:
         assert len(missing) == 1
         assert f"`{show(spot)}` is missing" in missing[0].message
-        assert row.meanings is not None
         assert row.meanings.absent.kind == "invalid"
     else:
         assert not missing
         assert loaded.config is not None
         value = get(loaded.config, show(spot))
         assert value == _default(row)
-        if row.meanings is not None and row.meanings.absent.kind in row.words and not isinstance(value, bool):
+        if row.meanings.absent.kind in row.words and not isinstance(value, bool):
             assert value == row.meanings.absent.kind
 
 
@@ -126,11 +125,10 @@ SAID_BY_THE_DEFAULT = {
 def test_no_meaning_is_declared_that_could_not_be_told_apart() -> None:
     """A raw zero that means a word of the language must have that word, or the field's default."""
     for path, row in LEAVES.items():
-        assert row.meanings is not None
         for slot in ("zero", "empty", "null"):
             meaning = getattr(row.meanings, slot)
             if meaning is not None and meaning.kind in WORDS and meaning.kind not in row.words:
-                assert not row.info.is_required(), (path, slot)
+                assert not row.required, (path, slot)
                 assert row.meanings.absent.kind == meaning.kind or (path, slot) in SAID_BY_THE_DEFAULT, (path, slot, meaning)
 
 

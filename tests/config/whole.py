@@ -86,9 +86,9 @@ def sample_value(row: FieldRow) -> Any:
         return 512
     if kind is not None:
         return "some text"
-    if "dict" in str(row.info.annotation):
+    if "dict" in str(row.annotation):
         return Pairs([("some_key", Pairs([("inner", 1)]) if row.key == "backends" else 1)])
-    return [_item(str(row.info.annotation))]
+    return [_item(str(row.annotation))]
 
 
 def _item(annotation: str) -> Any:

@@ -73,7 +73,7 @@ def _seed(low: Lowering) -> tuple[int, bool]:
         return seed, True
     if low.site.seed is not None:
         return low.site.seed, False
-    plain = json.dumps(low.config.model_dump(mode="json"), sort_keys=True)
+    plain = json.dumps(low.config.plain(), sort_keys=True)
     return int(hashlib.sha256(plain.encode()).hexdigest()[:8], 16) % (2**31 - 1) + 1, False
 
 

@@ -30,7 +30,7 @@ def model(out: Lowering, arch: Arch) -> None:
 
 
 def _paths(out: Lowering, arch: Arch) -> None:
-    given = {key: value for key, value in out.config.model.paths if value is not None}
+    given = out.config.model.paths.plain(nulls=False)
     high = out.config.model.experts is not None and out.config.model.experts.train == "high-noise"
     used = given | ({"transformer": given["transformer_high_noise"]} if high and "transformer_high_noise" in given else {})
     encoders: list[str] = []

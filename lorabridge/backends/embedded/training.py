@@ -51,7 +51,7 @@ def _seed(low: Lowering) -> None:
     text = ""
     native = seed if seed != "random" else low.site.seed
     if native is None:
-        plain = json.dumps(low.config.model_dump(mode="json"), sort_keys=True)
+        plain = json.dumps(low.config.plain(), sort_keys=True)
         native = int(hashlib.sha256(plain.encode()).hexdigest()[:8], 16) % (2**31 - 1) + 1
         text = "drawn from the configuration's content: the same file gives the same seed"
     low.put("job:train.seed", native, "train.seed")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from lorabridge.backends.engine import Lowering
 from lorabridge.backends.musubi.archs import BOUNDARIES, Arch
 from lorabridge.backends.paths import is_hub_file, is_hub_id
+from lorabridge.config.fields import rows_of
+from lorabridge.config.schema.model import Paths
 from lorabridge.families.resolve import get
 
 NATIVE_DTYPE = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
@@ -71,7 +73,7 @@ def _version(low: Lowering, arch: Arch) -> None:
 
 def _paths(low: Lowering, arch: Arch) -> None:
     paths = low.config.model.paths
-    for name in type(paths).model_fields:
+    for name in (row.name for row in rows_of(Paths).values()):
         path, value = f"model.paths.{name}", getattr(paths, name)
         if value is None or name == "transformer_high_noise" or (name == "transformer" and low.variant.experts):
             continue

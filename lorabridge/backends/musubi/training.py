@@ -104,7 +104,7 @@ def seed(low: Lowering) -> None:
         low.put("train:seed", value, "train.seed")
         low.note("exact", "train.seed", value, "train:seed", value)
         return
-    plain = json.dumps(low.config.model_dump(mode="json", by_alias=True), sort_keys=True, default=str)
+    plain = json.dumps(low.config.plain(by_key=True), sort_keys=True, default=str)
     drawn = low.site.seed if low.site.seed is not None else int(hashlib.sha256(plain.encode()).hexdigest()[:8], 16) % (2**32 - 1) + 1
     low.put("train:seed", drawn, "train.seed")
     low.note("rewritten", "train.seed", value, "train:seed", drawn, "a number, written down so that the run can be repeated")

@@ -1,4 +1,4 @@
-"""The sections of the language as pydantic models, one module per group of sections."""
+"""The sections of the language as typed declarations, one module per group of sections."""
 
 from lorabridge.config.schema.root import Config
 

@@ -88,7 +88,7 @@ def plain(loaded: Loaded) -> dict[str, Any]:
     assert loaded.config is not None, loaded.diagnostics
     resolved = resolve(loaded.config, "ai-toolkit")
     assert not isinstance(resolved, Missing)
-    return dict(flat(resolved.config.model_dump(mode="json", by_alias=True)))
+    return dict(flat(resolved.config.plain(by_key=True)))
 
 
 def flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -125,4 +125,4 @@ def intent(loaded: Loaded) -> dict[str, Any]:
     assert loaded.config is not None, [item.message for item in loaded.diagnostics]
     resolved = resolve(loaded.config, "ai-toolkit")
     assert not isinstance(resolved, Missing)
-    return resolved.config.model_dump(mode="json", by_alias=True)
+    return resolved.config.plain(by_key=True)
