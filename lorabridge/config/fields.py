@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -57,15 +56,16 @@ class FieldRow:
         return tuple(getattr(self.kind, "words", ()))
 
 
+_ROWS: dict[type, dict[str, FieldRow]] = {}
+_LEAVES: dict[type, dict[str, FieldRow]] = {}
+
+
 def rows_of(model: type[Section]) -> dict[str, FieldRow]:
     """The keys of a section, by written name."""
-    return _rows(model)
-
-
-@cache
-def _rows(model: Any) -> dict[str, FieldRow]:
-    rows = [_row(name, annotation, model.__dict__[name]) for name, annotation in model.__annotations__.items()]
-    return {row.key: row for row in rows}
+    if model not in _ROWS:
+        rows = (_row(name, annotation, model.__dict__[name]) for name, annotation in model.__annotations__.items())
+        _ROWS[model] = {row.key: row for row in rows}
+    return _ROWS[model]
 
 
 def walk(model: type[Section], prefix: str = "") -> Iterator[tuple[str, FieldRow]]:
@@ -79,12 +79,9 @@ def walk(model: type[Section], prefix: str = "") -> Iterator[tuple[str, FieldRow
 
 def leaves(model: type[Section]) -> dict[str, FieldRow]:
     """The keys that hold a value and not a section, by dotted path."""
-    return _leaves(model)
-
-
-@cache
-def _leaves(model: Any) -> dict[str, FieldRow]:
-    return {path: row for path, row in walk(model) if row.section is None}
+    if model not in _LEAVES:
+        _LEAVES[model] = {path: row for path, row in walk(model) if row.section is None}
+    return _LEAVES[model]
 
 
 def _row(name: str, annotation: Any, knob: Knob) -> FieldRow:
