@@ -152,6 +152,7 @@ def _loaded(*arguments: str, cwd: Path) -> set[str]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "x.yaml").write_text(CONFIG, "utf-8")
+    (tmp_path / "train.toml").write_text("dit = '/m/t.safetensors'\nnetwork_dim = 8\nmax_train_steps = 10\n", "utf-8")
     (tmp_path / "bad.yaml").write_text(CONFIG + "optimizer: {LR: 0}\nsave: {keep_last: x}\n", "utf-8")
     return tmp_path
 
@@ -176,7 +177,11 @@ COMMANDS = {
     "init": ("init", "new.yaml"),
     "compile": ("compile", "x.yaml", "--backend", "musubi"),
     "plan": ("plan", "x.yaml", "--backend", "musubi"),
+    "import": ("import", "train.toml"),
+    "convert": ("convert", "train.toml", "--to", "ai-toolkit", "--unsupported", "warn"),
+    "diff": ("diff", "x.yaml", "x.yaml"),
 }
+MODELS = {"pydantic", "pydantic_core", "importlib.metadata", "numpy"}
 CONFIGS = {"pydantic", "pydantic_core", "yaml", "lorabridge.config.schema"}
 DENIED: dict[str, set[str]] = {
     "--help": HEAVY | WEB | WRITERS | NETWORK | CONFIGS | {"json", "importlib.metadata"},
@@ -185,8 +190,9 @@ DENIED: dict[str, set[str]] = {
     | WEB
     | WRITERS
     | NETWORK
+    | MODELS
     | {"lorabridge.backends", "lorabridge.run", "lorabridge.artifacts", "lorabridge.data", "psutil"},
-    "check with findings": HEAVY | WEB | WRITERS | NETWORK | {"lorabridge.backends", "lorabridge.run"},
+    "check with findings": HEAVY | WEB | WRITERS | NETWORK | MODELS | {"lorabridge.backends", "lorabridge.run"},
     "check as json": HEAVY | WEB | WRITERS | NETWORK | {"lorabridge.backends", "lorabridge.run"},
     "check as github": HEAVY | WEB | WRITERS | NETWORK | {"lorabridge.backends", "lorabridge.run"},
     "check the paths": HEAVY | WEB | WRITERS | NETWORK | {"lorabridge.run"},
@@ -202,6 +208,9 @@ DENIED: dict[str, set[str]] = {
     "init": HEAVY | WEB | {"rich", "tomlkit", "ruamel", "lorabridge.run"},
     "compile": HEAVY | WEB | {"rich", "lorabridge.run"},
     "plan": HEAVY | WEB | {"rich", "lorabridge.run"},
+    "import": HEAVY | WEB | {"rich", "jinja2", "numpy", "lorabridge.run"},
+    "convert": HEAVY | WEB | {"rich", "numpy", "lorabridge.run"},
+    "diff": HEAVY | WEB | WRITERS | {"numpy", "lorabridge.run"},
 }
 
 

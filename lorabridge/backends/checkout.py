@@ -19,7 +19,7 @@ def find(environ: Mapping[str, str], variable: str, names: Sequence[str], marks:
     adds what only this trainer needs. A problem is what keeps it from running; an unknown commit is none.
     """
     named = environ.get(f"{variable}_HOME")
-    places = [Path(named).expanduser()] if named else _usual(environ, names)
+    places = [Path(os.path.expanduser(named))] if named else _usual(environ, names)
     home = next((place.absolute() for place in places if named or _holds(place, marks)), None)
     if home is None:
         return None
@@ -47,7 +47,7 @@ def _holds(place: Path, marks: Sequence[str]) -> bool:
 
 def _python(home: Path, named: str | None) -> Path:
     if named:
-        return Path(named).expanduser().absolute()
+        return Path(os.path.expanduser(named)).absolute()
     inside = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
     own = (home.joinpath(folder, *inside) for folder in ("venv", ".venv"))
     return next((python for python in own if python.is_file()), Path(sys.executable))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
-from pathlib import Path
 
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _HUB = re.compile(r"[\w.-]+/[\w.-]+")
@@ -28,7 +28,7 @@ def absolute(value: str, root: str) -> str:
     """An absolute path with forward slashes; relative ones start at `root`, `~` is the home folder."""
     value = value.replace("\\", "/") if _DRIVE.match(value) or ("\\" in value and ":" not in value) else value
     if value.startswith("~"):
-        value = Path(value).expanduser().as_posix()
+        value = os.path.expanduser(value).replace("\\", "/")
     if value.startswith("/") or _DRIVE.match(value):
         return posixpath.normpath(value)
     return posixpath.normpath(posixpath.join(root.replace("\\", "/"), value))

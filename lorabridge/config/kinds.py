@@ -198,11 +198,15 @@ class Count(ValueKind):
         fail("LB105", f"an amount such as `100 {self.units[0]}` is expected here, found {kind_name(value)}")
 
     def schema(self) -> Json:
-        names = "|".join(f"{unit.removesuffix('s')}s?" for unit in self.units if unit != "percent")
+        names = "|".join(f"{_any_case(unit.removesuffix('s'))}[Ss]?" for unit in self.units if unit != "percent")
         forms = [rf"(\.0+)?\s*({names})"] * bool(names) + [r"(\.[0-9]+)?\s*%"] * ("percent" in self.units)
         amount = {"type": "string", "pattern": rf"^\s*(?=[0-9_.]*[1-9])[0-9][0-9_]*({'|'.join(forms)})\s*$"}
         words = [*self.words, *(["never"] if "off" in self.words else [])]
         return {"anyOf": [amount, {"enum": words}]} if words else amount
+
+
+def _any_case(word: str) -> str:
+    return "".join(f"[{letter.upper()}{letter}]" for letter in word)
 
 
 @dataclass(frozen=True)

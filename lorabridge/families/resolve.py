@@ -53,6 +53,25 @@ def resolve(config: Config, trainer: str = "") -> Resolved | Missing:
     return Resolved(filled, family, variant, origins)
 
 
+def spelled_out(resolved: Resolved) -> Resolved:
+    """Also what a trainer inherits by itself when the key is left out: for a reader, not for a backend."""
+    config = resolved.config
+    changes: dict[str, tuple[Any, str]] = {}
+    for index, prompt in enumerate(config.sample.prompts):
+        for key in ("width", "height", "steps", "guidance"):
+            value = getattr(config.sample, key)
+            if getattr(prompt, key) is None and value != "auto":
+                changes[f"sample.prompts[{index}].{key}"] = (value, f"sample.{key}")
+    if config.adapter.text_encoder and config.optimizer.text_encoder_lr is None and config.optimizer.lr != "auto":
+        changes["optimizer.text_encoder_lr"] = (config.optimizer.lr, "optimizer.lr")
+    for index, data in enumerate(config.datasets):
+        if data.control and data.control_resolution is None and len(data.resolution) == 1:
+            changes[f"datasets[{index}].control_resolution"] = (data.resolution[0], "datasets[].resolution")
+    filled: Config = _replace(config, {split_path(path): value for path, (value, _) in changes.items()})
+    origins = resolved.origins | {path: source for path, (_, source) in changes.items()}
+    return Resolved(filled, resolved.family, resolved.variant, origins)
+
+
 def _answers(config: Config, family: Family, variant: Variant, trainer: str) -> Iterator[tuple[str, Any, str]]:
     yield "model.family", family.name, "the family's table"
     yield "model.variant", variant.name, "the family's first variant"

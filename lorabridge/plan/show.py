@@ -13,7 +13,7 @@ from lorabridge.config.document import resolve_scalar
 from lorabridge.config.fields import rows_of
 from lorabridge.config.load import Loaded
 from lorabridge.config.paths import KeyPath, split_path
-from lorabridge.families.resolve import Missing, resolve
+from lorabridge.families.resolve import Missing, resolve, spelled_out
 
 Line = tuple[str, str]
 
@@ -25,6 +25,7 @@ def shown_lines(loaded: Loaded, *, resolved: bool) -> Iterator[Line]:
     if config is not None and resolved:
         full = resolve(config)
         if not isinstance(full, Missing):
+            full = spelled_out(full)
             config = full.config
             origins = {split_path(path): f"from {source}" for path, source in full.origins.items()}
     if config is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import secrets
 import time
@@ -85,7 +86,7 @@ def seeded(config: Config, seed: int | None) -> Config:
 def _parent(loaded: Loaded, config: Config, request: Request) -> Path:
     if request.parent is not None:
         return request.parent.absolute()
-    return (loaded.root.absolute() / Path(config.output.dir).expanduser()).absolute()
+    return (loaded.root.absolute() / os.path.expanduser(config.output.dir)).absolute()
 
 
 def _absent(name: str, title: str, found: Installation | None) -> Diagnostic:

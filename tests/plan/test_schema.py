@@ -95,6 +95,8 @@ VALUES: tuple[Any, ...] = (
     "random",
     "10 steps",
     "10 epochs",
+    "16 Epochs",
+    "2 STEPS",
     "10%",
     "10 percent",
     "10 minutes",

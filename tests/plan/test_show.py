@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lorabridge.config.document import parse_text
 from lorabridge.config.load import Loaded
 from lorabridge.families import FAMILIES
-from lorabridge.families.resolve import Resolved, resolve
+from lorabridge.families.resolve import Resolved, resolve, spelled_out
 from lorabridge.plan.show import flow, shown_lines
 from tests.config.whole import whole, write
 from tests.support import SMALL, LoadText
@@ -51,7 +51,17 @@ def test_what_is_shown_resolved_loads_to_the_resolved(family: str, load_text: Lo
     assert isinstance(resolved, Resolved)
     again = load_text(_text(loaded, resolved=True))
     assert [item for item in again.diagnostics if item.severity == "error"] == []
-    assert again.config == resolved.config
+    assert again.config == spelled_out(resolved).config
+
+
+def test_resolved_says_what_is_inherited(load_text: LoadText) -> None:
+    text = SMALL.replace("qwen-image", "sdxl").replace("images: pictures", "images: pictures, control: [c], resolution: [512]")
+    loaded = load_text(text + "adapter: {text_encoder: true}\noptimizer: {lr: 1e-4}\nsample: {width: 640, steps: 9, prompts: [x]}\n")
+    lines = dict(shown_lines(loaded, resolved=True))
+    assert lines["      width: 640"] == "from sample.width"
+    assert lines["      steps: 9"] == "from sample.steps"
+    assert lines["  text_encoder_lr: 0.0001"] == "from optimizer.lr"
+    assert lines["    control_resolution: 512"] == "from datasets[].resolution"
 
 
 def test_origins(load_text: LoadText) -> None:
