@@ -84,7 +84,7 @@ def flow(value: Any) -> str:
         return "{" + ", ".join(f"{flow(key)}: {flow(item)}" for key, item in value.items()) + "}"
     if isinstance(value, str):
         plain = (
-            value
+            value not in ("", "<<")
             and value == value.strip()
             and not any(c in value for c in "[]{}#:,&*!|>'\"%@`\n\t\\")
             and not value.startswith(("-", "?"))

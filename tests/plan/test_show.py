@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lorabridge.config.document import parse_text
@@ -103,6 +103,7 @@ PLAIN = st.recursive(
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(PLAIN)
+@example({"<<": None})
 def test_any_plain_data_survives(value: object) -> None:
     document = parse_text(f"a: {flow(value)}\n", "x")
     assert not document.diagnostics, document.diagnostics
