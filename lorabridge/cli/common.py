@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,6 +14,9 @@ from lorabridge.config.load import Loaded, load
 from lorabridge.diagnostics import Diagnostic
 from lorabridge.diagnostics.render import Format, render, summary
 from lorabridge.resources import template_dir
+
+if TYPE_CHECKING:
+    from lorabridge.plan.lock.check import Checked
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -34,10 +37,30 @@ unsupported_option = click.option(
     help="What a trainer cannot say: refuse, or go on and report.",
 )
 
+locked_option = click.option("--locked", is_flag=True, help="Refuse when anything differs from the lock that `lorabridge lock` wrote.")
+lock_option = click.option("--lock", "lock_file", metavar="FILE", help="The lock for `--locked` [default: NAME.BACKEND.lock beside the config].")
+
 
 def load_config(path: str, overrides: Iterable[str] = ()) -> Loaded:
     """Load with the built-in presets; the file is shown as it was typed."""
     return load(Path(path), overrides=tuple(overrides), presets=preset, shown=path)
+
+
+def known_backend(name: str) -> None:
+    """Refuse a trainer that nobody knows."""
+    from lorabridge.backends import backend_names
+
+    if name not in backend_names():
+        raise click.BadParameter(f"`{name}` is not one of {', '.join(backend_names())}", param_hint="--backend")
+
+
+def locked(file: str, loaded: Loaded, backend: str, path: str | None, root: Path | None = None) -> Checked:
+    """What `--locked` does: hold the config against its lock; drift and warnings are printed on stderr."""
+    from lorabridge.plan.lock.check import held_against, lock_path
+
+    checked = held_against(Path(path) if path else lock_path(file, backend), loaded, backend, os.environ, root=root)
+    report(checked.diagnostics, "text", loaded.texts, err=True)
+    return checked
 
 
 def preset(name: str) -> Path | None:

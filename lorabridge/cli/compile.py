@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lorabridge.cli.common import format_option, load_config, report, set_option, unsupported_option
+from lorabridge.cli.common import (
+    format_option,
+    known_backend,
+    load_config,
+    lock_option,
+    locked_option,
+    report,
+    set_option,
+    unsupported_option,
+)
+from lorabridge.cli.common import locked as held
 
 if TYPE_CHECKING:
     from lorabridge.config.load import Loaded
@@ -24,6 +34,8 @@ if TYPE_CHECKING:
 )
 @click.option("--models/--no-models", default=False, help="First read the headers of the model files; errors in them refuse.")
 @click.option("--stdout", "to_stdout", is_flag=True, help="Print the files instead of writing them.")
+@locked_option
+@lock_option
 @set_option
 @unsupported_option
 @format_option
@@ -35,6 +47,8 @@ def command(
     seed: int | None,
     models: bool,
     to_stdout: bool,
+    locked: bool,
+    lock_file: str | None,
     overrides: tuple[str, ...],
     unsupported: Any,
     style: Any,
@@ -45,14 +59,19 @@ def command(
 
     Example: lorabridge compile qwen.yaml --backend musubi
     """
-    from lorabridge.backends import backend_names
     from lorabridge.backends.base import Site
     from lorabridge.plan.compile import compile_config
     from lorabridge.plan.write import compiled_files, write_files
 
-    if backend not in backend_names():
-        raise click.BadParameter(f"`{backend}` is not one of {', '.join(backend_names())}", param_hint="--backend")
+    known_backend(backend)
     loaded = load_config(file, overrides)
+    if locked:
+        if seed is not None:
+            raise click.BadParameter("the lock holds the seed; leave it out with --locked", param_hint="--seed")
+        checked = held(file, loaded, backend, lock_file, Path(root) if root else None)
+        if checked.lock is None or not checked.ok:
+            return 1
+        seed = checked.lock.seed
     base = Path(root).absolute() if root else Path(file).absolute().parent
     folder = Path(out) if out else Path(file).parent / "compiled" / f"{loaded.config.name if loaded.config else 'config'}-{backend}"
     where = folder.absolute().as_posix() if out or not root else None

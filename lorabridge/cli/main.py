@@ -15,6 +15,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "diff": ("diff", "Show what changed in intent between two configs, native or not."),
     "plan": ("plan", "Say what a training will do before it runs: buckets, steps, saves, the learning rate."),
     "run": ("run", "Check, compile, launch and watch a training."),
+    "lock": ("lock", "Write down everything a run is made of, so that it can be repeated."),
+    "verify": ("verify", "Compare a lock with the present and name what changed."),
     "checkpoint": ("checkpoint", "Look into LoRA files: inspect them, verify them."),
     "init": ("init", "Write a commented config from a preset."),
     "families": ("families", "List the models that can be trained, and with what."),

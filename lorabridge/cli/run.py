@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lorabridge.cli.common import load_config, set_option, unsupported_option
+from lorabridge.cli.common import load_config, lock_option, locked_option, set_option, unsupported_option
+from lorabridge.cli.common import locked as held
 
 if TYPE_CHECKING:
     from lorabridge.config.load import Loaded
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("file", metavar="FILE")
 @click.option("--backend", "-b", default="embedded", show_default=True, metavar="NAME", help="The trainer to run.")
+@locked_option
+@lock_option
 @set_option
 @unsupported_option
 @click.option(
@@ -33,7 +36,16 @@ if TYPE_CHECKING:
     show_default=True,
     help="How progress is shown; `jsonl` prints the events.",
 )
-def command(file: str, backend: str, overrides: tuple[str, ...], unsupported: Any, out: Path | None, style: Any) -> int:
+def command(
+    file: str,
+    backend: str,
+    locked: bool,
+    lock_file: str | None,
+    overrides: tuple[str, ...],
+    unsupported: Any,
+    out: Path | None,
+    style: Any,
+) -> int:
     """Check, compile, launch and watch a training.
 
     The run gets a folder of its own, with the event log, the raw logs, the results, the learning
@@ -50,8 +62,14 @@ def command(file: str, backend: str, overrides: tuple[str, ...], unsupported: An
     loaded = load_config(file, overrides)
     if not _clean(loaded, backend, unsupported):
         return 1
+    seed = None
+    if locked:
+        checked = held(file, loaded, backend, lock_file)
+        if checked.lock is None or not checked.ok:
+            return 1
+        seed = checked.lock.seed
     try:
-        job = prepare(loaded, Request(Path(file), backend, unsupported, out, overrides), os.environ)
+        job = prepare(loaded, Request(Path(file), backend, unsupported, out, overrides, seed), os.environ)
     except OSError as error:
         raise click.ClickException(f"the run folder cannot be written: {error}") from error
     if isinstance(job, list):

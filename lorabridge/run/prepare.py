@@ -30,13 +30,17 @@ from lorabridge.run.launch import Job
 
 @dataclass(frozen=True)
 class Request:
-    """What the caller asks for. `parent` is where the run folder goes; None follows `output.dir`."""
+    """What the caller asks for. `parent` is where the run folder goes; None follows `output.dir`.
+
+    `seed` is the number that a random seed was locked to; None draws one.
+    """
 
     file: Path
     backend: str
     unsupported: Literal["error", "warn"] = "error"
     parent: Path | None = None
     overrides: Sequence[str] = ()
+    seed: int | None = None
 
 
 def prepare(loaded: Loaded, request: Request, environ: Mapping[str, str]) -> Job | list[Diagnostic]:
@@ -52,7 +56,7 @@ def prepare(loaded: Loaded, request: Request, environ: Mapping[str, str]) -> Job
     if found is None or found.problems:
         return [_absent(request.backend, backend.TITLE, found)]
     seed = resolved.config.train.seed
-    site_seed = secrets.randbelow(2**32 - 1) + 1 if seed == "random" else None
+    site_seed = (request.seed or secrets.randbelow(2**32 - 1) + 1) if seed == "random" else None
     for folder in islice(fresh(_parent(loaded, resolved.config, request), resolved.config.name, time.time()), 100):
         root, output = loaded.root.absolute().as_posix(), folder.output.as_posix()
         plan = compile_config(
