@@ -38,7 +38,9 @@ unsupported_option = click.option(
 )
 
 locked_option = click.option("--locked", is_flag=True, help="Refuse when anything differs from the lock that `lorabridge lock` wrote.")
-lock_option = click.option("--lock", "lock_file", metavar="FILE", help="The lock for `--locked` [default: NAME.BACKEND.lock beside the config].")
+lock_option = click.option(
+    "--lock", "lock_file", metavar="FILE", help="The lock for `--locked` [default: NAME.BACKEND.lock beside the config]."
+)
 
 
 def load_config(path: str, overrides: Iterable[str] = ()) -> Loaded:

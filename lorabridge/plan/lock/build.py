@@ -80,11 +80,15 @@ def _seed(resolved: Resolved, values: Mapping[str, object], wish: Wish) -> int |
 
 
 def _plan(loaded: Loaded, wish: Wish, seed: int | None, root: Path) -> dict[str, str]:
-    """The digest of each compiled file, made for a folder that no machine has."""
+    """The digest of each compiled file that is run or read, made for a folder that no machine has. The report is for people."""
     plain = loaded.config and portable_config(loaded.config, root)
     site = Site(ROOT, f"{ROOT}/output", wish.unsupported, seed, "config.yaml", f"{ROOT}/files")
     plan: Plan = compile_config(replace(loaded, config=plain), wish.backend, site)
-    return {item.path: f"sha256:{hashlib.sha256(item.text.encode()).hexdigest()}" for item in compiled_files(plan, loaded)}
+    return {
+        item.path: f"sha256:{hashlib.sha256(item.text.encode()).hexdigest()}"
+        for item in compiled_files(plan, loaded)
+        if item.path != "report.md"
+    }
 
 
 def _add(
@@ -102,7 +106,7 @@ def _add(
         else:
             files = data_files(item.place)
             if item.path.endswith(".jsonl"):
-                files |= {f"listed: {entry}": whole(path) for entry, path in listed_files(item.place)}
+                files |= {f"listed: {entry}": whole(path) if path.is_file() else "missing" for entry, path in listed_files(item.place)}
             data[item.path] = Data(combined(files), files)
     except OSError as error:
         reason = f"{error.strerror or error}: `{error.filename or item.place}`"

@@ -54,9 +54,7 @@ def _models(then: Mapping[str, Model], now: Mapping[str, Model], where: Where) -
     for path in sorted({*then} & {*now}):
         before, after = then[path], now[path]
         if bool(before.files) != bool(after.files):
-            yield _drift(
-                "LB623", f"`{path}` was {'files' if before.files else 'a name on a hub'}, and is not any more", where(path), path
-            )
+            yield _drift("LB623", f"`{path}` was {'files' if before.files else 'a name on a hub'}, and is not any more", where(path), path)
             continue
         same, loose = _weights(before.files, after.files)
         if same:
@@ -115,7 +113,10 @@ def _trainer(then: Trainer | None, now: Trainer | None) -> Iterator[Diagnostic]:
             yield _drift("LB625", f"`{name}` of the trainer's Python was {before or 'not installed'} and is {after or 'not installed'}")
     if bool(then.python) != bool(now.python):
         yield Diagnostic(
-            "LB627", "the trainer's packages were not compared: its Python did not answer", severity="warning", fix="see `lorabridge doctor`"
+            "LB627",
+            "the trainer's packages were not compared: its Python did not answer",
+            severity="warning",
+            fix="see `lorabridge doctor`",
         )
 
 

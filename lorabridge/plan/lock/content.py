@@ -78,7 +78,13 @@ def relative_name(path: Path, folder: Path) -> str:
 
 
 def _walk(folder: Path, skip: frozenset[str]) -> Iterator[tuple[str, Path]]:
+    seen: set[str] = set()
     for here, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
+        real = os.path.realpath(here)
+        if real in seen:  # a link that leads back up
+            folders[:] = []
+            continue
+        seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name.lower() not in skip)
         for name in sorted(names):
             if not name.startswith(".") and name.lower() not in _LITTER:
