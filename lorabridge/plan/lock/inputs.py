@@ -52,7 +52,7 @@ def kind_of(path: str) -> Kind | None:
 
 
 def leaves_of(node: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
-    """Every value of a configuration with its path; what is None or an empty list is left out."""
+    """Every value of a configuration with its path; what is None or an empty list says nothing and is left out."""
     if isinstance(node, Section):
         for key, row in rows_of(type(node)).items():
             yield from leaves_of(getattr(node, row.name), (*path, key))
@@ -115,7 +115,7 @@ def portable_config(config: Config, root: Path) -> Config:
 def _replaced(node: Any, path: KeyPath, root: Path) -> Any:
     if isinstance(node, Section):
         update = {row.name: _replaced(getattr(node, row.name), (*path, key), root) for key, row in rows_of(type(node)).items()}
-        return node.model_copy(update=update)
+        return node.replace(**update)
     if isinstance(node, list):
         return [_replaced(item, (*path, index), root) for index, item in enumerate(node)]
     if isinstance(node, str) and kind_of(show(path)):
