@@ -8,49 +8,73 @@ A trainer's two modules read the compiled files (its own keys), so that native o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
+from itertools import groupby, islice
 from typing import Any, Literal
 
-from lorabridge.data.buckets import Bucketing, Media
+from lorabridge.data.buckets import Bucketing, Finding, Media
 
 EventKind = Literal["checkpoint", "state", "sample", "evaluation"]
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happens after `step` optimizer steps (0: before the first); `name` is the file or folder that it writes."""
+    """Something that happens after `step` optimizer steps (0: before the first).
+
+    `name` is the file or folder that it writes, `removes` those that the trainer deletes right after.
+    """
 
     step: int
     kind: EventKind
     name: str = ""
+    removes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A finding without its place: `path` is the intent path it belongs to."""
+MAX_EVENTS = 200_000
+"""More events than this are not listed one by one."""
 
-    code: str
-    path: str
-    message: str
-    why: str = ""
-    fix: str = ""
-    severity: Literal["error", "warning", "hint"] = "error"
+
+def bounded(events: Iterable[Event]) -> tuple[tuple[Event, ...], tuple[str, ...]]:
+    """At most `MAX_EVENTS` events, and a note when there are more."""
+    listed = tuple(islice(events, MAX_EVENTS + 1))
+    if len(listed) <= MAX_EVENTS:
+        return listed, ()
+    return listed[:MAX_EVENTS], (f"only the first {MAX_EVENTS} saves and samples are counted",)
+
+
+def due(last: int, *intervals: int | None) -> Iterator[int]:
+    """The steps up to `last` that are a multiple of an interval, and `last` itself, in order."""
+    ticks = heapq.merge(*(range(interval, last + 1, interval) for interval in intervals if interval), (last,))
+    return (step for step, _ in groupby(ticks))
+
+
+def most_at_once(events: Sequence[Event], kind: EventKind) -> int:
+    """The most files of one kind on disk at the same time: a new one is there before old ones are deleted."""
+    there: set[str] = set()
+    most = 0
+    for event in events:
+        if event.kind == kind:
+            there.add(event.name)
+            most = max(most, len(there))
+            there.difference_update(event.removes)
+    return most
 
 
 @dataclass(frozen=True)
 class Timeline:
     """A run in optimizer steps. None is "only the data tells".
 
-    `per_step`: the least and the most samples of one optimizer step over all GPUs. `samples` are those of the whole run.
+    `epochs` are those begun; `steps_per_epoch` is a fraction where epochs do not end with a step. `per_step`: the least and the most samples of one optimizer step over all GPUs. `samples` are those of the whole run.
     `rate` gives the learning rate as a share of the configured one at a step (1 to `steps`). `kept` is the most checkpoints on disk
     at once, `kept_states` that of training states. `stops`: the trainer's own reason for the last step.
     """
 
     steps: int | None = None
     epochs: int | None = None
-    steps_per_epoch: int | None = None
+    steps_per_epoch: float | None = None
     per_step: tuple[int, int] | None = None
     samples: int | None = None
     accumulation: int = 1

@@ -5,16 +5,30 @@ The rules themselves differ per trainer and live in `backends/<trainer>/buckets.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A finding without its place: `path` is the intent path it belongs to."""
+
+    code: str
+    path: str
+    message: str
+    why: str = ""
+    fix: str = ""
+    severity: Literal["error", "warning", "hint"] = "error"
 
 
 @dataclass(frozen=True, slots=True)
 class Media:
     """A picture or a clip as a bucket rule sees it.
 
-    `width` and `height` in pixels as the trainer's reader gives them; `frames` is 0 for a picture. `captions` counts the
-    captions found for it (0: none). `controls` are the sizes of its control pictures.
+    `width` and `height` in pixels as stored; `turned` where EXIF swaps them. `frames` is 0 for a picture. `captions` counts the captions
+    found for it (0: none). `controls` are the sizes of its control pictures.
     """
 
     name: str
@@ -24,6 +38,12 @@ class Media:
     fps: float = 0.0
     captions: int = 1
     controls: tuple[tuple[int, int], ...] = ()
+    turned: bool = False
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """Width and height for a reader that heeds EXIF orientation."""
+        return (self.height, self.width) if self.turned else (self.width, self.height)
 
     @property
     def clip(self) -> bool:
@@ -39,8 +59,8 @@ class Fit:
     windows: int = 1
 
     def enlarged(self) -> float:
-        """Factor of the resize along the wider side; above 1 the picture is blown up."""
-        return self.scaled[0] / self.media.width
+        """Factor of the resize per side; above 1 the picture is blown up."""
+        return math.sqrt(self.scaled[0] * self.scaled[1] / (self.media.width * self.media.height))
 
     def lost(self, width: int, height: int) -> float:
         """Share of the resized area that a bucket of `width` x `height` cuts away, 0 to 1."""
@@ -77,13 +97,16 @@ class Bucket:
         return self.samples - self.dropped + self.padded
 
 
+Why = Literal["no caption", "too short", "same name", "too small", "not its kind"]
+
+
 @dataclass(frozen=True, slots=True)
 class LeftOut:
     """A source that no bucket takes, or that the trainer does not read."""
 
     dataset: int
     media: Media
-    why: str
+    why: Why
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +116,7 @@ class Bucketing:
     buckets: tuple[Bucket, ...]
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def samples(self) -> int:
@@ -110,3 +134,10 @@ class Bucketing:
 def largest(buckets: Sequence[Bucket]) -> Bucket | None:
     """The bucket whose full batch holds the most pixels: what memory must be planned for."""
     return max(buckets, key=lambda one: one.width * one.height * max(1, one.frames) * one.batch, default=None)
+
+
+def stem(name: str) -> str:
+    """A file's name without folder and last extension, as `os.path.splitext` sees it."""
+    base = name.replace("\\", "/").rpartition("/")[2]
+    dot = base.rfind(".")
+    return base[:dot] if dot > 0 and base[:dot].strip(".") else base

@@ -19,6 +19,10 @@ from lorabridge.plan.subject import subject_of
 _SIZE = re.compile(r"([1-9][0-9]{0,5})[xX]([1-9][0-9]{0,5})")
 
 
+SQUARE = (1024, 1024)
+"""Size of declared pictures when none is stated."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """What the command was told besides the config. `options` are those of single sections, by name."""
@@ -42,6 +46,13 @@ class Asked:
         if pictures is not None and folders:
             raise ValueError("`--data` and `--pictures` exclude each other: the data is at hand or it is declared")
         return cls(tuple(folders), pictures, (int(match[1]), int(match[2])) if match else None, frames, rest)
+
+    def assumption(self) -> str:
+        """What is taken for granted about the data; "" when it was read."""
+        if self.pictures is None:
+            return ""
+        size = f"all {self.size[0]}x{self.size[1]}" if self.size else "all square and large, since no --size is given"
+        return f"declared: {self.pictures} in each dataset, {size}, each with a caption"
 
 
 @dataclass(frozen=True)
@@ -71,6 +82,7 @@ def foretell(loaded: Loaded, backend: str, *, root: Path, unsupported: Any = "er
     subject, found = subject_of(loaded, backend, site, _media(loaded, asked), asked.options)
     if subject is None:
         return Told(None, (), tuple(found))
+    subject.assumed = asked.assumption()
     ran = tuple(run_sections(subject))
     more = [item for _, section in ran for item in section.diagnostics]
     return Told(subject, ran, tuple(sorted(dict.fromkeys([*found, *more]), key=sort_key)))
@@ -79,7 +91,7 @@ def foretell(loaded: Loaded, backend: str, *, root: Path, unsupported: Any = "er
 def _media(loaded: Loaded, asked: Asked) -> MediaOf | None:
     if asked.pictures is None or loaded.config is None:
         return None
-    return declared(asked.pictures, asked.size or (0, 0), asked.frames or 0)
+    return declared(asked.pictures, asked.size or SQUARE, asked.frames or 0)
 
 
 def declared(count: int, size: tuple[int, int], frames: int) -> MediaOf:

@@ -14,7 +14,7 @@ Ran = Sequence[tuple[SectionRow, Section]]
 
 
 def text(subject: Subject, ran: Ran) -> str:
-    """The sections for a person; a `~` marks what is not exact, and the reason follows."""
+    """The sections for a person; a `~` marks what is not exact."""
     config, family = subject.resolved.config, subject.resolved.family
     out = [f"{config.name}: {family.title} ({subject.resolved.variant.name}) on {subject.backend}"]
     for row, section in ran:
@@ -22,7 +22,7 @@ def text(subject: Subject, ran: Ran) -> str:
         if section.text:
             out += ["  " + line if line else "" for line in section.text.rstrip("\n").split("\n")]
     if any(not line.exact for _, section in ran for line in section.lines):
-        out += ["", "~ is not exact; the reason stands beside it."]
+        out += ["", "~ is not exact; the reason stands beside it, or beside the first such line."]
     return "\n".join(out) + "\n"
 
 

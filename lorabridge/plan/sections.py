@@ -53,7 +53,7 @@ class Subject:
     """What is planned: the config, the trainer, the compiled files, the data.
 
     `forecast` holds buckets and steps, None where the trainer has no rules here; `options` are the command's own (`vram`, `gpu_price`, …);
-    `facts` collects the facts of the sections that ran, by section name.
+    `facts` collects the facts of the sections that ran, by section name; `assumed` says what the data rests on where it was not read ("": it was).
     """
 
     loaded: Loaded
@@ -64,6 +64,7 @@ class Subject:
     forecast: Forecast | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     facts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    assumed: str = ""
 
 
 @dataclass(frozen=True)
