@@ -125,24 +125,40 @@ PAIRS: dict[Kind, tuple[tuple[str, ...], ...]] = {
 }
 """The tensors that belong together: one of these sets must be there in full."""
 
+_BY_TEXT = {ending.text: ending for ending in ENDINGS}
 _BY_DOT: dict[str, list[Ending]] = {}
 for _ending in ENDINGS:
     _BY_DOT.setdefault(re.split(r"[._]", _ending.text)[-1], []).append(_ending)
-for _list in _BY_DOT.values():
-    _list.sort(key=lambda ending: -len(ending.text))
-_STARTS = sorted(PREFIXES, key=lambda prefix: -len(prefix.text))
+_STARTS: dict[str, list[Prefix]] = {}
+for _prefix in sorted(PREFIXES, key=lambda prefix: -len(prefix.text)):
+    _STARTS.setdefault(_prefix.text[0], []).append(_prefix)
 
 
 def take_apart(key: str) -> Key | None:
     """The parts of a LoRA's key; None for a key of something else."""
-    for ending in _BY_DOT.get(re.split(r"[._]", key)[-1], ()):
-        if key.endswith(ending.text):
-            name = key[: -len(ending.text)]
-            for prefix in _STARTS:
-                if name.startswith(prefix.text):
-                    return Key(prefix, name[len(prefix.text) :], ending)
-            return Key(STATE if ".default" in ending.text else BARE, name, ending) if name else None
-    return None
+    ending = _ending(key)
+    name = key[: -len(ending.text)] if ending else ""
+    if ending is None or not name:
+        return None
+    for prefix in _STARTS.get(name[0], ()):
+        if name.startswith(prefix.text):
+            return Key(prefix, name[len(prefix.text) :], ending)
+    return Key(STATE if ".default" in ending.text else BARE, name, ending)
+
+
+def _ending(key: str) -> Ending | None:
+    """The ending of a key. No ending ends another one, so there is at most one."""
+    last = key.rfind(".")
+    found = _BY_TEXT.get(key[key.rfind(".", 0, max(last, 0)) :]) if last > 0 else None
+    if found is None:
+        near = _BY_DOT.get(key[max(last, key.rfind("_")) + 1 :], ())
+        found = next((ending for ending in near if key.endswith(ending.text)), None)
+    return found
+
+
+def neighbour(key: str, before: str) -> Ending | None:
+    """The ending of a key that begins with the prefix and name of the one before it, as most do; None where it has another."""
+    return _BY_TEXT.get(key[len(before) :]) if key.startswith(before) else None
 
 
 def put_together(key: Key) -> str:

@@ -9,7 +9,7 @@ from math import isnan, sqrt
 from pathlib import Path
 from typing import Any, Literal
 
-from lorabridge.artifacts.header import Header, read_header
+from lorabridge.artifacts.header import Header, no_collection, read_header
 from lorabridge.artifacts.identity import Identity, identify, identify_adapter
 from lorabridge.artifacts.modules import Adapter, Module, assemble, peft_config
 from lorabridge.artifacts.origin import Origin, origin_of
@@ -88,6 +88,11 @@ class Inspection:
 
 def inspect(path: Path, norms: Literal["auto", "on", "off"] = "auto") -> Inspection:
     """Look at a file. Headers only, but for alphas; and the numbers for norms, where the file is small or `norms` is on."""
+    with no_collection():
+        return _inspect(path, norms)
+
+
+def _inspect(path: Path, norms: Literal["auto", "on", "off"]) -> Inspection:
     header = read_header(path)
     adapter = assemble(header, peft_config(path.parent)) if header.sound else None
     origin = origin_of(header.metadata)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lorabridge.artifacts.dialects import PAIRS, Dialect, Key, Kind, Prefix, take_apart
-from lorabridge.artifacts.header import Header, Tensor
+from lorabridge.artifacts.dialects import PAIRS, Dialect, Kind, Prefix, neighbour, take_apart
+from lorabridge.artifacts.header import Header, Tensor, no_collection
 from lorabridge.artifacts.read import Reader
 
 
@@ -149,27 +149,27 @@ def assemble(header: Header, config: Mapping[str, Any] | None = None) -> Adapter
     """
     modules: dict[str, Module] = {}
     strangers: list[str] = []
-    for name, tensor in header.tensors.items():
-        key = take_apart(name)
-        if key is None:
-            strangers.append(name)
-        else:
-            _add(modules, key, tensor)
+    with no_collection():
+        module, start = None, "\0"
+        for name, tensor in header.tensors.items():
+            ending = neighbour(name, start)
+            if module is None or ending is None:
+                key = take_apart(name)
+                if key is None:
+                    strangers.append(name)
+                    continue
+                start, ending = key.prefix.text + key.module, key.ending
+                module = modules.get(start)
+                if module is None:
+                    module = modules[start] = Module(key.module, key.prefix, ending.kind)
+            if ending.kind != module.kind and ending.kind in _WHOLE:
+                module.kind = ending.kind
+            module.tensors[ending.role] = tensor
+            if ending.style:
+                module.styles.add(ending.style)
     adapter = Adapter(header, modules, strangers)
     _alphas(adapter, config)
     return adapter
-
-
-def _add(modules: dict[str, Module], key: Key, tensor: Tensor) -> None:
-    name = key.prefix.text + key.module
-    module = modules.get(name)
-    if module is None:
-        module = modules[name] = Module(key.module, key.prefix, key.ending.kind)
-    elif key.ending.kind != module.kind and key.ending.kind in _WHOLE:
-        module.kind = key.ending.kind
-    module.tensors[key.ending.role] = tensor
-    if key.ending.style:
-        module.styles.add(key.ending.style)
 
 
 def _alphas(adapter: Adapter, config: Mapping[str, Any] | None) -> None:
@@ -179,8 +179,9 @@ def _alphas(adapter: Adapter, config: Mapping[str, Any] | None) -> None:
         adapter.alpha_from = "tensors"
         try:
             with Reader(adapter.header.path) as reader:
-                for module in stated:
-                    module.alpha = reader.scalar(module.tensors["alpha"])
+                found = reader.scalars([module.tensors["alpha"] for module in stated])
+                for module, alpha in zip(stated, found, strict=True):
+                    module.alpha = alpha
         except OSError:
             return
         return

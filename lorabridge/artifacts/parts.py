@@ -164,14 +164,15 @@ class Precision(NamedTuple):
 def precision_of(header: Header) -> Precision:
     """The precision of most bytes, and whether scales are stored beside."""
     counts: Counter[str] = Counter()
-    for tensor in header.tensors.values():
-        counts[tensor.dtype] += tensor.end - tensor.start
+    for _, dtype, _, start, end in header.tensors.values():
+        counts[dtype] += end - start
     if not counts:
         return Precision("", {})
     most = counts.most_common(1)[0][0]
-    scaled = any(name.endswith(_SCALED) or name == "scaled_fp8" or name.endswith(".scaled_fp8") for name in header.tensors)
+    names = "\n".join(["", *header.tensors, ""])  # one text: a search in it is many times faster than one in each name
+    scaled = any(mark + "\n" in names for mark in (*_SCALED, ".scaled_fp8", "\nscaled_fp8"))
     word = _WORDS.get(most, most.lower())
-    if any(mark in name for name in header.tensors for mark in _FOUR_BIT):
+    if any(mark in names for mark in _FOUR_BIT):
         word = "nf4"
     elif scaled:
         word = f"{word}-scaled"

@@ -24,6 +24,10 @@ CHUNK = 2 << 20
 """Bytes read at a time: small enough for the checks to find it in a cache, large enough to hide the calls."""
 
 
+_NEAR = 4096
+"""Bytes read around a single number."""
+
+
 class CutError(OSError):
     """The file ended before the tensor did: it was cut after its header had been read."""
 
@@ -53,9 +57,25 @@ class Reader:
         """A tensor as numbers, in its shape (see `numbers.decode`)."""
         return decode(self.raw(tensor), tensor.dtype).reshape(tensor.shape)
 
-    def scalar(self, tensor: Tensor) -> float | None:
-        """The value of a tensor with one element, without numpy."""
-        return scalar(bytes(self.raw(tensor)), tensor.dtype) if tensor.elements == 1 else None
+    def scalars(self, tensors: Sequence[Tensor]) -> list[float | None]:
+        """The values of tensors with one element; those that lie close together are read together. Raises CutError."""
+        found: list[float | None] = []
+        begin, near = 0, b""
+        for tensor in tensors:
+            if tensor.elements != 1:
+                found.append(None)
+                continue
+            if not begin <= tensor.start <= tensor.end <= begin + len(near):
+                begin, near = tensor.start, self._near(tensor)
+            found.append(scalar(near[tensor.start - begin : tensor.end - begin], tensor.dtype))
+        return found
+
+    def _near(self, tensor: Tensor) -> bytes:
+        self._file.seek(tensor.start)
+        data = self._file.read(_NEAR)
+        if len(data) < tensor.end - tensor.start:
+            raise CutError(f"the file ends at byte {tensor.start + len(data):,}")
+        return data
 
     def __enter__(self) -> Reader:
         return self

@@ -46,7 +46,7 @@ def lines(found: Inspection, *, metadata: bool = True) -> Iterator[str]:
         yield _row(name, f"{part.role}{': ' + what if what else ''}, {part.precision.word}")
     if found.why_no_norms:
         yield _row("norms", found.why_no_norms)
-    yield from plot(found.blocks())
+    yield from plot(found.blocks() if found.norms else [])
     rows = list(readable(found.header.metadata)) if metadata else []
     if rows:
         yield ""

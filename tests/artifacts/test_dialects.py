@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
-from lorabridge.artifacts.dialects import ENDINGS, PREFIXES, put_together, take_apart
+from lorabridge.artifacts.dialects import ENDINGS, PREFIXES, neighbour, put_together, take_apart
 from lorabridge.artifacts.header import read_header
 from lorabridge.artifacts.modules import assemble, peft_config
 
@@ -102,3 +104,20 @@ def test_alpha_patterns_of_peft(tmp_path):
     assert {module.scale for name, module in adapter.modules.items() if name.endswith("to_k")} == {2.0}
     rs = assemble(read_header(path), {"r": 4, "lora_alpha": 8, "use_rslora": True})
     assert next(iter(rs.modules.values())).scale == pytest.approx(8 / 4**0.5)
+
+
+def test_no_ending_ends_another():
+    """What `take_apart` and `neighbour` stand on."""
+    texts = [ending.text for ending in ENDINGS]
+    assert len(set(texts)) == len(texts)
+    assert not [(one, two) for one in texts for two in texts if one != two and two.endswith(one)]
+
+
+def test_neighbours_are_what_taking_apart_says(tmp_path):
+    for path in FILES.glob("*.safetensors"):
+        names = list(read_header(path).tensors)
+        for one, two in pairwise(names):
+            first, second = take_apart(one), take_apart(two)
+            found = neighbour(two, first.prefix.text + first.module) if first else None
+            if found is not None:
+                assert (second.ending, second.module) == (found, first.module)

@@ -8,7 +8,10 @@ import shutil
 import tracemalloc
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from lorabridge.artifacts import header as header_module
 from lorabridge.artifacts.header import LONGEST_HEADER, parse_bytes, read_header
 
 from .makers import FILES, entry, pair, raw_file, write
@@ -197,3 +200,63 @@ def test_reads_only_the_header_of_a_large_file(tmp_path):
     with open(path, "r+b") as file:
         file.truncate(path.stat().st_size + 30_000_000_000)
     assert read_header(path).sound
+
+
+ONE, TWO = b'{"dtype":"U8","shape":[1],"data_offsets":[0,1]}', b'{"dtype":"U8","shape":[1],"data_offsets":[1,2]}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"a":%s,"a":%s}' % (ONE, TWO),
+        b'{"a" : %s, "a" : %s}' % (ONE, TWO),
+        b'{"a":1,"a":%s,"b":%s}' % (ONE, TWO),
+        b'{"\\u0061":%s,"a":%s}' % (ONE, TWO),
+        b'{"a":%s,"b":{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[1,2]}}' % ONE,
+        b'{"__metadata__":{"x":"1","x":"2"},"a":%s,"b":%s}' % (ONE, TWO),
+        b'{"__metadata__":{"x":"{\\"y\\": 1}"},"a":%s,"a":%s}' % (ONE, TWO),
+        b'{"__metadata__":{"x":"\\u003a"},"a":%s,"a":%s}' % (ONE, TWO),
+        b'{"__metadata__":{"x":"\\u003A"},"a":%s,"a":%s}' % (ONE, TWO),
+        b'{"__metadata__":{},"__metadata__":{},"a":%s,"b":%s}' % (ONE, TWO),
+    ],
+)
+def test_duplicates_in_every_hiding_place(text):
+    header = parse_bytes(len(text).to_bytes(8, "little") + text + bytes(2))
+    assert [item.code for item in header.problems] == ["LB802"]
+    assert "twice" in header.problems[0].message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"a:b":%s,"b":%s}' % (ONE, TWO),
+        b'{"__metadata__":{"x":"{\\"y\\": 1}", "k:":":"},"a":%s,"b":%s}' % (ONE, TWO),
+        b'{"__metadata__":{"x":"\\u003a"},"a":%s,"b":%s}' % (ONE, TWO),
+    ],
+)
+def test_colons_that_are_no_keys(text):
+    assert parse_bytes(len(text).to_bytes(8, "little") + text + bytes(2)).sound
+
+
+_NUMBERS = st.one_of(st.integers(-2, 9), st.sampled_from([True, 1.0, None, "1", 1 << 63, 1 << 62]))
+_ENTRIES = st.fixed_dictionaries(
+    {
+        "dtype": st.sampled_from(["U8", "F16", "F4", "X", 3, None]),
+        "shape": st.one_of(st.lists(_NUMBERS, max_size=3), st.lists(st.integers(0, 4), max_size=3), st.just({})),
+        "data_offsets": st.one_of(st.lists(_NUMBERS, max_size=3), st.lists(st.integers(0, 40), min_size=2, max_size=2)),
+    },
+    optional={"more": st.none()},
+)
+
+
+@given(st.dictionaries(st.text(max_size=3), st.one_of(_ENTRIES, st.integers()), max_size=4))
+def test_all_at_once_is_one_after_the_other(document):
+    """The quick way takes only what the thorough one takes, and finds the same."""
+    found, wrong = [], False
+    for name, entry in document.items():
+        try:
+            found.append(header_module._tensor(name, entry, 100))
+        except header_module._WrongError:
+            wrong = True
+    quick = header_module._all_at_once(document, 100)
+    assert quick == (None if wrong else found)

@@ -82,3 +82,18 @@ def test_unaligned_header(tmp_path):
     found = look(path, read_header(path))[0]
     assert not found.finite
     assert not found.zero
+
+
+def test_single_numbers_near_and_far(tmp_path):
+    arrays = {}
+    for number in range(40):
+        arrays[f"a{number}.alpha"] = (np.float32(number), "F16" if number % 3 else "BF16")
+        arrays[f"a{number}.lora_up.weight"] = np.zeros((number % 5 * 300, 4), np.float32)
+    path = write(tmp_path / "x.safetensors", arrays)
+    tensors = [tensor for tensor in read_header(path).tensors.values() if tensor.name.endswith("alpha")]
+    with Reader(path) as reader:
+        assert reader.scalars(tensors) == [float(number) for number in range(40)]
+        assert reader.scalars(tensors[::-1]) == [float(number) for number in reversed(range(40))]
+        assert reader.scalars([tensors[0]._replace(shape=(2,))]) == [None]
+        with pytest.raises(CutError):
+            reader.scalars([tensors[0]._replace(start=1 << 30, end=(1 << 30) + 2)])
