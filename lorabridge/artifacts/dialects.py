@@ -136,7 +136,7 @@ for _prefix in sorted(PREFIXES, key=lambda prefix: -len(prefix.text)):
 
 def take_apart(key: str) -> Key | None:
     """The parts of a LoRA's key; None for a key of something else."""
-    ending = _ending(key)
+    ending = _ending_of(key)
     name = key[: -len(ending.text)] if ending else ""
     if ending is None or not name:
         return None
@@ -146,7 +146,7 @@ def take_apart(key: str) -> Key | None:
     return Key(STATE if ".default" in ending.text else BARE, name, ending)
 
 
-def _ending(key: str) -> Ending | None:
+def _ending_of(key: str) -> Ending | None:
     """The ending of a key. No ending ends another one, so there is at most one."""
     last = key.rfind(".")
     found = _BY_TEXT.get(key[key.rfind(".", 0, max(last, 0)) :]) if last > 0 else None

@@ -179,8 +179,8 @@ def _alphas(adapter: Adapter, config: Mapping[str, Any] | None) -> None:
         adapter.alpha_from = "tensors"
         try:
             with Reader(adapter.header.path) as reader:
-                found = reader.scalars([module.tensors["alpha"] for module in stated])
-                for module, alpha in zip(stated, found, strict=True):
+                values = reader.scalars([module.tensors["alpha"] for module in stated])
+                for module, alpha in zip(stated, values, strict=True):
                     module.alpha = alpha
         except OSError:
             return
