@@ -80,8 +80,8 @@ def test_every_folder_has_a_place() -> None:
     }
 
 
-INSIDE_FUNCTIONS = {"artifacts": {"numpy"}, "run": {"PIL"}}
-"""What a folder may import when one of its functions is called: tensors of a checkpoint, thumbnails of a report."""
+INSIDE_FUNCTIONS = {"artifacts": {"numpy"}, "data": {"numpy", "PIL"}, "run": {"PIL"}}
+"""What a folder may import when one of its functions is called: tensors of a checkpoint, near duplicates and thumbnails of pictures."""
 JOB = "lorabridge.backends.embedded.trainer.job"
 """The trainer's job file as pydantic models: what the two sides agree on, and all that the core may know of the trainer."""
 

@@ -15,6 +15,7 @@ from lorabridge.diagnostics import Diagnostic
 )
 @click.option("--paths/--no-paths", default=False, help="Also check that folders and files exist.")
 @click.option("--models/--no-models", default=False, help="Also read the headers of the model files: family, size, parts, precision.")
+@click.option("--data", is_flag=True, help="Also look at the pictures, clips and captions (as `lorabridge data check`).")
 @click.option("--trainer", default="", metavar="NAME", help="Take the files for this trainer's own (musubi, diffusion-pipe, ai-toolkit).")
 @set_option
 @unsupported_option
@@ -32,6 +33,7 @@ def command(
     backends: tuple[str, ...],
     paths: bool,
     models: bool,
+    data: bool,
     trainer: str,
     overrides: tuple[str, ...],
     unsupported: str,
@@ -50,6 +52,9 @@ def command(
     found, texts = _check_native(native, trainer, paths)
     for file in (file for file in files if file not in native):
         items, seen = _check(file, _backends(backends), paths, overrides, unsupported, models)
+        if data:
+            more, texts_of_data = _data(file, backends, overrides, style != "text")
+            items, seen = [*items, *more], seen | texts_of_data
         found += items
         texts |= seen
     report(found, style, texts, clean=f"{len(files)} file{'s' if len(files) > 1 else ''} checked, no findings")  # type: ignore[arg-type]
@@ -96,3 +101,10 @@ def _check(
     loaded = load_config(file, overrides)
     found = check_loaded(loaded, backends, paths=paths, unsupported=unsupported, models=models)
     return sorted(found, key=sort_key), loaded.texts
+
+
+def _data(file: str, backends: tuple[str, ...], overrides: tuple[str, ...], every: bool) -> tuple[list[Diagnostic], dict[str, str]]:
+    from lorabridge.plan.data import check_data
+
+    loaded = load_config(file, overrides)
+    return check_data(loaded, _backends(backends), every=every), loaded.texts

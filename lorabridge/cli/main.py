@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("verify", "Compare a lock with the present and name what changed."),
     "checkpoint": ("checkpoint", "Look into LoRA files: inspect them, verify them."),
     "init": ("init", "Write a commented config from a preset."),
+    "data": ("data", "Check, measure and make datasets; edit captions in bulk."),
     "families": ("families", "List the models that can be trained, and with what."),
     "explain": ("explain", "Explain a diagnostic code or a field of the language."),
     "show": ("show", "Print a config as it is understood, with the origin of each value."),

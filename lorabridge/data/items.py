@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from lorabridge.data.problems import Problem
 from lorabridge.diagnostics import Diagnostic
 
 Kind = Literal["image", "video"]
@@ -19,11 +20,12 @@ SIDEWAYS = frozenset((5, 6, 7, 8))
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the first bytes of a picture or clip say. Sizes in pixels as stored, before any EXIF orientation.
+    """What the first (and last) bytes of a picture or clip say. Sizes in pixels as stored, before any EXIF orientation.
 
     `mode` is the colour mode as Pillow names it (`RGB`, `RGBA`, `L`, `LA`, `P`, `CMYK`, `1`), `bits` per channel, `alpha` whether
-    transparency is stored in any form, `frames` 1 for a still, 0 where a clip's container does not say, `fps` frames per second, `problem` why it
-    cannot be used ("" when it can). Width and height are 0 when unknown.
+    transparency is stored in any form, `frames` 1 for a still, 0 where a clip's container does not say, `estimated` that they follow from
+    duration and rate, `fps` frames per second, `problem` why the file cannot be used, `cut` that its end is missing. Width and height
+    are 0 when unknown.
     """
 
     format: str = ""
@@ -35,6 +37,8 @@ class Header:
     mode: str = "RGB"
     bits: int = 8
     alpha: bool = False
+    estimated: bool = False
+    cut: bool = False
     problem: str = ""
 
 
@@ -56,6 +60,7 @@ class Item:
     mode: str = "RGB"
     bits: int = 8
     alpha: bool = False
+    estimated: bool = False
     format: str = ""
     size_bytes: int = 0
     caption: str | None = None
@@ -87,6 +92,7 @@ class Scan:
     items: tuple[Item, ...] = ()
     findings: tuple[Diagnostic, ...] = ()
     left: tuple[Left, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
     @property
     def ok(self) -> bool:
