@@ -25,20 +25,20 @@ def command(
     Exit codes: 0 clean, 1 findings, 2 usage.
     Example: lorabridge data check qwen.yaml --backend musubi --html sheet.html
     """
-    from lorabridge.diagnostics import sort_key
+    from lorabridge.diagnostics import Diagnostic, sort_key
     from lorabridge.plan.data import data_findings, deepen, scan_config, summary_line
 
     _known(backend)
     loaded = load_config(file, overrides)
     looked = scan_config(loaded, backend, remember=remember)
-    notes = []
+    notes: list[Diagnostic] = []
     if deep:
         looked, notes = deepen(loaded, looked, remember=remember)
     found = [*loaded.diagnostics, *notes, *data_findings(loaded, backend, every=style != "text", looked=looked)]
     if html is not None:
-        from lorabridge.plan.sheet import write_sheet
+        from lorabridge.plan.data import write_sheet
 
-        write_sheet(html, loaded, looked)
+        write_sheet(html, loaded.file, looked)
     report(sorted(found, key=sort_key), style, loaded.texts, clean="no findings")  # type: ignore[arg-type]
     if style == "text":
         click.echo(summary_line(looked) + (f"; sheet: {html}" if html else ""))

@@ -90,7 +90,7 @@ def _trigger(items: Sequence[Item], data: Dataset, trigger: str) -> Iterator[Pro
     if trigger in around:
         return
     for item in items:
-        if item.captions and any(trigger not in caption for caption in item.captions):
+        if any(caption and trigger not in caption for caption in item.captions):
             near = any(trigger.lower() in caption.lower() for caption in item.captions)
             yield Problem("trigger_absent", item.path, f"`{trigger}` is written in another case" if near else f"`{trigger}`")
 

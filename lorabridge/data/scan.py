@@ -91,7 +91,7 @@ def _from_folder(work: _Work, folder: str, memory: Memory) -> tuple[list[Item], 
             continue
         captions, caption_path = _captions_of(work, path, listing, table)
         used.add(caption_path)
-        if captions is None and not caption_path and work.rules.needs_caption:
+        if captions is None and not caption_path and work.rules.needs_caption and not _stops(work):
             work.left.append(Left(path, "no caption"))
             continue
         items.append(_item(path, fact, captions or (), caption_path))
@@ -120,16 +120,20 @@ def _captions_of(work: _Work, path: str, listing: Listing, table: dict[str, tupl
         found = table.get(name)
         if not found:
             work.problems.append(Problem("caption_missing", path, "not in captions.json"))
-        return found or default, os.path.join(folder, "captions.json")
+        return found or default, os.path.join(folder, "captions.json") if found or default else ""
     caption_name = stem_of(name) + (work.rules.caption_extension or work.data.captions.extension)
     if caption_name not in listing.names.get(folder, ()):
         if default is None:
-            clip = work.video and "clip_caption_missing" in work.rules.effects
-            work.problems.append(Problem("clip_caption_missing" if clip else "caption_missing", path))
+            work.problems.append(Problem("clip_caption_missing" if _stops(work) else "caption_missing", path))
         return default, ""
     caption_path = os.path.join(folder, caption_name)
     caption = read_caption(caption_path)
     return _judged(work, caption, caption_path, default), caption_path
+
+
+def _stops(work: _Work) -> bool:
+    """Whether a clip without a caption is listed, and stops the trainer."""
+    return work.video and "clip_caption_missing" in work.rules.effects
 
 
 def _judged(work: _Work, caption: Caption, path: str, default: tuple[str, ...] | None) -> tuple[str, ...] | None:

@@ -160,12 +160,13 @@ def _pairs(grey: NDArray[Any], colour: NDArray[Any]) -> Iterator[tuple[int, int]
         close = apart <= NEAR_BITS
         if flat[at]:
             close = flat[at + 1 :] & (np.abs(grey[at + 1 :].mean(axis=(1, 2)) - grey[at].mean()) < COLOUR_STEP)
-        for other in np.flatnonzero(close) + at + 1:
+        others: list[int] = (np.flatnonzero(close) + at + 1).tolist()
+        for other in others:
             if np.abs(colour[at] - colour[other]).mean() <= COLOUR_STEP:
                 given += 1
                 if given > _MOST_PAIRS:
                     return
-                yield at, int(other)
+                yield at, other
 
 
 def _count(words: NDArray[Any]) -> Any:

@@ -143,3 +143,13 @@ def deepen(loaded: Loaded, looked: Looked, *, remember: bool = True) -> tuple[Lo
         more_found = grouped(extra[item.here], looked.rules, len(item.items), loaded.place(item.here), item.here)
         scans.append(replace(item, problems=(*item.problems, *extra[item.here]), findings=(*item.findings, *more_found)))
     return replace(looked, scans=tuple(scans)), []
+
+
+def write_sheet(path: str, title: str, looked: Looked) -> None:
+    """Write the contact sheet. Raises OSError."""
+    from pathlib import Path
+
+    from lorabridge.data.sheet import sheet
+    from lorabridge.files import write_atomic
+
+    write_atomic(Path(path), sheet(title, looked.scans, looked.rules))

@@ -31,6 +31,7 @@ RULES = Rules(
         "cosmos-predict2": 16.0,
         "minimax-h3": 24.0,
     },
+    adds_trigger=True,  # lorabridge writes it as `caption_prefix`
     retimes=True,  # DS:795, BASE:87
     effects={
         "caption_missing": Effect("warning", "it is left out: `Cound not find caption for …` in the log", "DS:755"),

@@ -76,7 +76,7 @@ def _picture(source: Source, kind: str) -> Header:
     properties = list(boxes(source, store[1], store[2]))
     mine = [properties[index - 1] for index in _links(source, links, number) if 0 < index <= len(properties)]
     width = height = 0
-    turn, mirror, bits, frames = 0, None, 8, 2 if source.head[8:12] in (b"avis", b"msf1", b"hevc") else 1
+    channels, turn, mirror, bits, frames = 3, 0, None, 8, 2 if source.head[8:12] in (b"avis", b"msf1", b"hevc") else 1
     for name, at, _ in mine:
         if name == b"ispe":
             size = source.need(at + 4, 8)
@@ -86,13 +86,14 @@ def _picture(source: Source, kind: str) -> Header:
         elif name == b"imir":
             mirror = source.need(at, 1)[0] & 1
         elif name == b"pixi":
-            bits = source.need(at + 5, 1)[0]
+            channels, bits = source.need(at + 4, 2)
     if not width or not height:
         raise HeaderError("the picture states no size")
     alpha = any(name == b"auxC" and b"alpha" in source.at(at, min(64, stop - at)) for name, at, stop in properties)
     turned = _TURNS[turn, mirror] if mirror in (None, 1) else _TURNS[(turn + 2) % 4, 1]
     cut = any(stop > source.size for _, _, stop in boxes(source, 0, source.size))
-    return Header(kind, width, height, frames, None, turned, "RGBA" if alpha else "RGB", bits, alpha, cut=cut)
+    mode = ("L" if channels == 1 else "RGB") + ("A" if alpha else "")
+    return Header(kind, width, height, frames, None, turned, mode, bits, alpha, cut=cut)
 
 
 def _links(source: Source, box: Box, number: int) -> list[int]:

@@ -106,7 +106,10 @@ def read_bmp(source: Source) -> Header:
     width, height = abs(width), abs(height)
     if not width or not height or bits not in (1, 2, 4, 8, 16, 24, 32):
         raise HeaderError(f"a BMP of {width} x {height} pixels, {bits} bits")
-    mode = "P" if bits <= 8 else "RGB"
+    mode = "RGB"
+    if bits <= 8:
+        colours = source.at(14 + kind, (3 if kind == 12 else 4) << bits)
+        mode = "L" if colours[::4] == colours[1::4] == colours[2::4] and kind > 12 else "P"
     alpha = bits == 32 and kind >= 56 and _little(source.at(66, 4)) != 0
     cut = packed in (0, 3) and start + (width * bits + 31) // 32 * 4 * height > source.size
     return Header("BMP", width, height, 1, None, 1, "RGBA" if alpha else mode, 8, alpha, cut=cut)
