@@ -65,7 +65,7 @@ CASES: dict[str, Case] = {
     "LB507": Case(_data("{images: x, control: [y]}")),
     "LB508": Case(_model("family: qwen-image, variant: edit")),
 }
-ELSEWHERE = re.compile(r"LB3(?!06)..|LB46.|LB[678]..")
+ELSEWHERE = re.compile(r"LB3(?!06)..|LB4(?!0[123])..|LB[678]..")
 """Codes of the trainers' tables, the budget, the run and the artifacts: their own tests produce them."""
 
 
