@@ -7,16 +7,32 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
 EventKind = Literal[
-    "progress", "cache", "epoch", "save", "state", "sample", "buckets", "info", "warning", "error", "text", "end", "verdict"
+    "progress",
+    "load",
+    "cache",
+    "bucket",
+    "epoch",
+    "save",
+    "state",
+    "sample",
+    "metric",
+    "info",
+    "warning",
+    "error",
+    "text",
+    "end",
+    "verdict",
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Event:
-    """One thing that a trainer said. Fields that do not apply are None.
+    """One thing that a trainer said, a value: never changed once it is made. Fields that do not apply are None.
 
-    `step` and `total` count optimizer steps (items for `cache`), `rate` is steps per second, `eta`
-    seconds. `text` is the line or the message; for `end` it is `completed`, `stopped` or `failed`.
+    `step` and `total` count optimizer steps (items for `cache`, shards for `load`, files for `bucket`), `rate` is steps
+    per second, `eta` seconds. `text` is the line or the message; for `end` and `verdict` it is `completed`, `stopped`,
+    `failed` or `incomplete`. `rank` is the process that spoke where several do, `cause` the reason of a verdict. A `metric`
+    has its name in `text` and its `value`.
     """
 
     event: EventKind
@@ -31,6 +47,9 @@ class Event:
     path: str | None = None
     text: str | None = None
     code: str | None = None
+    rank: int | None = None
+    cause: str | None = None
+    value: float | None = None
 
     def record(self) -> dict[str, Any]:
         """The event as plain data, without empty fields. Non-finite numbers become text, for JSON."""
@@ -47,19 +66,14 @@ class LogParser(Protocol):
 
 
 class LineCutter:
-    """Cuts a byte stream into text lines at \\n and \\r, whatever the chunks; bad UTF-8 is replaced."""
-
-    MAX_LINE = 1 << 20
+    """Cuts a byte stream into text lines at \\n and \\r, whatever the chunks; bad UTF-8 is replaced. For parsers of JSON lines."""
 
     def __init__(self) -> None:
         self._rest = b""
 
     def feed(self, data: bytes) -> list[str]:
-        """The lines completed by `data`. A line over `MAX_LINE` bytes is cut there."""
+        """The lines completed by `data`."""
         *lines, self._rest = (self._rest + data).replace(b"\r", b"\n").split(b"\n")
-        if len(self._rest) > self.MAX_LINE:
-            lines.append(self._rest)
-            self._rest = b""
         return [line.decode("utf-8", "replace") for line in lines if line]
 
     def close(self) -> list[str]:

@@ -4,148 +4,188 @@ from __future__ import annotations
 
 import re
 
-from lorabridge.backends.events import Event, LineCutter, LogParser
+from lorabridge.backends.bars import Bar, number
+from lorabridge.backends.events import Event, LogParser
+from lorabridge.backends.lines import decoded
+from lorabridge.backends.reader import KEYS, TrainerReader, loading
+from lorabridge.backends.tracebacks import short, stopped_by
 
-_STEP = re.compile(r"steps: (\d+) loss: (-?\d+\.\d+|-?nan|-?inf) iter time \(s\): (\d+\.\d+|nan|inf) samples/sec: (\d+\.\d+|nan|inf)")
-_RATES = re.compile(r"\[Rank 0\] step=(\d+), skipped=(\d+), lr=\[?([-+.\deE]+)")
+_STEP = re.compile(
+    rb"steps: (\d+) loss: (-?\d+\.\d+(?:e[+-]?\d+)?|-?nan|-?inf) iter time \(s\): (\d+\.\d+|nan|inf)(?: samples/sec: (?:\d+\.\d+|nan|inf))?"
+)
+_RATES = re.compile(rb"step=(\d+), skipped=(\d+), lr=\[?(?:[A-Za-z_]\w*\.)*(?:[A-Za-z_]\w*\()?([-+.\deE]+)")
 _EPOCH = re.compile(r"Started new epoch: (\d+)")
 _SAVE = re.compile(r"Saving model to directory (\S+)")
-_STATE = re.compile(r"Saving model checkpoint: (\S+)/mp_rank_00_model_states\.pt")
+_STATE = re.compile(r"Saving model checkpoint: (.+)/mp_rank_00_model_states\.pt")
 _RESUME = re.compile(r"Resuming training from checkpoint\. Resuming at epoch: (\d+), step: (\d+)")
-_CACHING = re.compile(r"caching (latents|text embeddings): (\S.*)")
-_BAR = re.compile(
-    r"(?:^|(?<=\s))(Map|Grouping examples|Adding size bucket|Adding captions)?(?: \(num_proc=\d+\))?:? *\d+%\|[^|]*\| (\d+)/(\d+) \[[^\]]*\]"
-)
-_WARNING = re.compile(r"\[WARNING\] \[[^\]]*\] (.*)")
+_CACHING = re.compile(r"caching (latents|text embeddings): (\S.*?)\s*$")
+_SIZED = re.compile(r"^\((-?[\d.]+), (\d+), (\d+), (\d+)\)$")
+_LENGTH = re.compile(r"\[CACHE\] Existing cache length: (\d+)")
 _DROPPED = re.compile(r"size bucket .* is being completely dropped.*")
-_KILLED = re.compile(r"Process \d+ exits with return code = (-?\d+)|exits with return code = (-?\d+)")
-_ERROR = re.compile(r"(?:\[rank\d+\]: )?((?:[A-Za-z_][\w.]*\.)?[A-Z]\w*(?:Error|Exception|Interrupt|Exit))(?::|$)(.*)")
-_TRACE = re.compile(r"(?:\[rank\d+\]: )?Traceback \(most recent call last\)")
-_CHILD = re.compile(r"Process (?:Process|ForkProcess|SpawnProcess)\S*:$")
-_BENIGN = ("Unable to find hostfile",)
+_FACT = re.compile(
+    r"Global batch size = \d+|Computed \w+ = \S+|trainable params: .*|Block swap enabled\..*|(?:Merging|Loading) adapter .*|Fusing adapters: .*"
+    r"|Dataset length: \d+|Overriding transformer using .*|video with frames=\d+ is being skipped.*"
+)
+_KILLED = re.compile(r"exits with return code = (-?\d+)")
+_RECEIVED = re.compile(r"Main process received (SIG\w+), exiting")
+_CHILD = re.compile(r"Process (?:Process|ForkProcess|SpawnProcess|ForkPoolWorker|SpawnPoolWorker)\S*:$")
 _REFUSALS = ("WARNING: You have set a lot of resolutions", "WARNING: Cosmos supports")
-_MEMORY = ("OutOfMemoryError", "CUDA out of memory", "CUDA error: out of memory")
+_NAMED = (b"Map", b"Grouping examples", b"Adding size bucket", b"Adding captions", b"Saving the dataset", b"Flattening", b"Filter")
+
+TRACES = (b"steps: ", b"[launch.py:", b"[runner.py:", b"caching latents: ", b"[CACHE] ", b"deepspeed", b"using video_clip_mode=")
+"""Words that only this trainer says."""
+_KEYS = (
+    b"steps: ", b"step=", b"epoch", b"Saving model", b"aching ", b"[CACHE]", b"opology", b"dropped", b"exits ", b"received SIG", b"uitting",
+    b"COMPLETE", b"Running eval", b"rouped metadata", b"Process ", b"Global batch", b"Computed", b"trainable params", b"swap", b"dapter", b"kipped",
+    b"Dataset length", b"Overriding",
+)  # fmt: skip
 
 
-class TrainParser:
+def parser(stage: str, text: bool = False) -> LogParser:
+    """The parser for a stage; there is one stage. With `text`, of every line."""
+    return TrainParser(text)
+
+
+class TrainParser(TrainerReader):
     """Bytes of the launcher's output to events."""
 
-    def __init__(self) -> None:
-        self._lines = LineCutter()
-        self._lr: float | None = None
-        self._next_lr: float | None = None
+    KEYS = (*_KEYS[:2], *KEYS, *_KEYS[2:])
+
+    def __init__(self, text: bool = False) -> None:
+        super().__init__(text)
+        self._lr: dict[int, float] = {}
         self._epoch = 1
-        self._ended = False
         self._caching = False
-        self._tracing = False
         self._child = False
+        self._bucket = ""
+        self._dataset = ""
+        self._buckets: set[tuple[str, str, str]] = set()
+        self._step: int | None = None
 
-    def feed(self, data: bytes) -> list[Event]:
-        return [event for line in self._lines.feed(data) for event in self._line(line)]
+    def _line(self, line: bytes, out: list[Event]) -> bool:
+        if b"steps: " in line and b"loss: " in line:
+            found = False
+            for match in _STEP.finditer(line):
+                found = self._progress(match, out)
+            if found:
+                return True
+        if b"step=" in line and (rates := _RATES.search(line)):
+            # the rate that is printed after step n is the one of step n + 1
+            value = number(rates[3])
+            if value is not None and len(rates[1]) < 18:
+                self._lr = {**dict(list(self._lr.items())[-1:]), int(rates[1]) + 1: value}
+            return True
+        return super()._line(line, out)
 
-    def close(self) -> list[Event]:
-        return [event for line in self._lines.close() for event in self._line(line)]
+    def _progress(self, match: re.Match[bytes], out: list[Event]) -> bool:
+        step, seconds = int(match[1][:18]), number(match[3])
+        self._caching, self._step = False, step
+        rate = 1 / seconds if seconds and 0 < seconds < float("inf") else None
+        out.append(Event("progress", step, None, self._epoch, number(match[2]), self._lr.get(step), None, rate))
+        return True
 
-    def _line(self, line: str) -> list[Event]:
-        for read in (self._step, self._rates, self._progress, self._results, self._trouble, self._warnings, self._cache):
-            found = read(line)
-            if found is not None:
-                return found
-        return []
+    def _bar(self, bar: Bar, out: list[Event]) -> bool:
+        if not self._caching:
+            return loading(bar, out)
+        if bar.total and (not bar.name or bar.name.startswith(_NAMED)):
+            name = decoded(bar.name).partition(" (")[0] or "encoding"
+            out.append(Event("cache", bar.n, bar.total, rate=bar.rate, eta=bar.eta, text=name))
+        return True
 
-    def _step(self, line: str) -> list[Event] | None:
-        found = _STEP.search(line)
-        if found is None:
-            return None
-        self._caching = False
-        seconds = float(found[3])
-        rate = 1 / seconds if seconds > 0 else None
-        return [Event("progress", step=int(found[1]), epoch=self._epoch, loss=float(found[2]), lr=self._lr, rate=rate)]
+    def _news(self, text: str, out: list[Event]) -> bool:
+        return self._results(text, out) or self._ends(text, out) or self._cache(text, out) or self._facts(text, out)
 
-    def _rates(self, line: str) -> list[Event] | None:
-        """The rates are printed before the line of the step, and are those of the step that follows it."""
-        found = _RATES.search(line)
-        if found is None:
-            return None
-        self._lr, self._next_lr = self._next_lr, float(found[3])
-        return []
+    def _results(self, text: str, out: list[Event]) -> bool:
+        if match := _EPOCH.search(text):
+            self._epoch = int(match[1][:9])
+            out.append(Event("epoch", self._step, epoch=self._epoch))
+        elif match := _SAVE.search(text):
+            out.append(Event("save", _number(match[1], "step"), None, _number(match[1], "epoch"), path=match[1]))
+        elif match := _STATE.search(text):
+            out.append(Event("state", _number(match[1].rpartition("/")[2], "global_step"), path=match[1]))
+        elif match := _RESUME.search(text):
+            self._epoch = int(match[1][:9])
+            out.append(Event("info", int(match[2][:9]) - 1, epoch=self._epoch, text=text.strip(), code="resumed"))
+        elif "Running eval" in text:
+            out.append(Event("info", self._step, text="evaluation", code="evaluation"))
+        else:
+            return False
+        return True
 
-    def _progress(self, line: str) -> list[Event] | None:
-        if found := _EPOCH.search(line):
-            self._epoch = int(found[1])
-            return [Event("epoch", epoch=self._epoch)]
-        if found := _RESUME.search(line):
-            self._epoch = int(found[1])
-            return [Event("info", epoch=self._epoch, step=int(found[2]) - 1, text=line.strip(), code="resumed")]
-        if line.startswith("Running eval"):
-            return [Event("info", text="evaluation", code="evaluation")]
-        return None
+    def _ends(self, text: str, out: list[Event]) -> bool:
+        if "TRAINING COMPLETE!" in text:
+            self._finish("completed", out)
+        elif "Manually quitting" in text:
+            self._finish("stopped", out)
+        elif "exits successfully" in text:
+            self._finish("completed", out, "untrained" if self._step is None else "exit 0")
+        elif match := _KILLED.search(text):
+            self._died(match[1], out)
+        elif _RECEIVED.search(text):
+            self._finish("stopped", out)
+        elif text.lstrip().startswith(_REFUSALS):
+            out.append(Event("error", text=short(text), code="refused"))
+            self._finish("failed", out)
+        elif _CHILD.search(text):
+            self._child = True
+        else:
+            return False
+        return True
 
-    def _results(self, line: str) -> list[Event] | None:
-        if found := _SAVE.search(line):
-            return [Event("save", path=found[1], step=_number(found[1], "step"), epoch=_number(found[1], "epoch"))]
-        if found := _STATE.search(line):
-            return [Event("state", path=found[1], step=_number(found[1].rpartition("/")[2], "global_step"))]
-        if "TRAINING COMPLETE!" in line:
-            return self._end("completed")
-        return self._end("stopped") if "Manually quitting" in line else None
+    def _died(self, code: str, out: list[Event]) -> None:
+        if code == "0":
+            return
+        if stopped_by(code) and not self._finished:
+            self._finish("stopped", out)
+            return
+        out.append(Event("error", text=f"the trainer ended with code {code}", code=code))
+        self._finish("failed", out)
 
-    def _end(self, text: str) -> list[Event]:
-        if self._ended:
-            return []
-        self._ended = True
-        return [Event("end", text=text)]
-
-    def _trouble(self, line: str) -> list[Event] | None:
-        if _CHILD.search(line) or _TRACE.search(line):
-            self._child = self._child or bool(_CHILD.search(line))
-            self._tracing = self._tracing or bool(_TRACE.search(line))
-            return []
-        if self._tracing and (found := _ERROR.match(line.strip())):
-            return self._failed(found[1], line.strip())
-        if found := _KILLED.search(line):
-            return self._died(int(found[1] or found[2]))
-        if line.startswith(_REFUSALS):
-            return [Event("error", text=line, code="refused"), *self._end("failed")]
-        return None
-
-    def _warnings(self, line: str) -> list[Event] | None:
-        if (found := _WARNING.search(line)) and not found[1].startswith(_BENIGN):
-            return [Event("warning", text=found[1].strip())]
-        found = _DROPPED.search(line)
-        return [Event("warning", text=found[0])] if found else None
-
-    def _failed(self, name: str, text: str) -> list[Event]:
-        """A traceback while caching hangs the trainer for ever: it must be told as the end."""
-        self._tracing = False
-        code = "oom" if any(word in text for word in _MEMORY) else "hang" if self._caching or self._child else name.rpartition(".")[2]
-        return [Event("error", text=text, code=code), *self._end("failed")]
-
-    def _died(self, number: int) -> list[Event]:
-        if number == 0:
-            return []
-        return [Event("error", text=f"the trainer ended with code {number}", code=str(number)), *self._end("failed")]
-
-    def _cache(self, line: str) -> list[Event] | None:
-        if found := _CACHING.search(line):
+    def _cache(self, text: str, out: list[Event]) -> bool:
+        if match := _CACHING.search(text):
             self._caching = True
-            return [Event("cache", text=found[1], path=found[2].strip())]
-        if line.startswith(("Grouped metadata is not cached", "Found grouped metadata cache")):
+            out.append(Event("cache", text=match[1], path=match[2]))
+            sized = _SIZED.match(match[2])
+            if match[2][0] not in "([":
+                self._dataset = match[2]
+            self._bucket = "x".join(sized.groups()[1:]) if sized and match[1] == "latents" else ""
+        elif match := _LENGTH.search(text):
+            # empty before it is filled; and the whole table is printed again when the cache is read back
+            row = (self._dataset, self._bucket, match[1])
+            if self._bucket and int(match[1][:9]) and row not in self._buckets:
+                self._buckets.add(row)
+                out.append(Event("bucket", total=int(match[1][:9]), path=self._dataset or None, text=self._bucket))
+            self._bucket = ""
+        elif "Grouped metadata is not cached" in text or "Found grouped metadata cache" in text:
             self._caching = True
-            return [Event("cache", text="file list")]
-        if line.startswith("Using topology:"):
+            out.append(Event("cache", text="file list"))
+        elif "Using topology:" in text:
             self._caching = False
-            return [Event("info", text="model loaded", code="loaded")]
-        if self._caching and (found := _BAR.search(line)) and int(found[3]):
-            return [Event("cache", step=int(found[2]), total=int(found[3]), text=found[1] or "encoding")]
-        return None
+            out.append(Event("info", text="model loaded", code="loaded"))
+        else:
+            return False
+        return True
+
+    def _facts(self, text: str, out: list[Event]) -> bool:
+        if match := _DROPPED.search(text):
+            out.append(Event("warning", text=match[0].strip()))
+        elif match := _FACT.search(text):
+            kind = "skipped" if match[0].startswith("video with") else None
+            out.append(Event("warning" if kind else "info", text=match[0].strip(), code=kind))
+        else:
+            return False
+        return True
+
+    def _raised(self, event: Event, out: list[Event]) -> None:
+        """A traceback while caching hangs the trainer for ever: it must be told as the end."""
+        if event.event != "error":
+            return
+        if event.code not in ("oom", "peer") and (self._caching or self._child):
+            event.code = "hang"
+        if event.code != "peer":
+            self._finish("failed", out)
 
 
 def _number(name: str, prefix: str) -> int | None:
     rest = name.removeprefix(prefix)
-    return int(rest) if name.startswith(prefix) and rest.isdigit() else None
-
-
-def parser(stage: str) -> LogParser:
-    """The parser for a stage; there is one stage."""
-    return TrainParser()
+    return int(rest[:18]) if name.startswith(prefix) and rest.isdigit() else None

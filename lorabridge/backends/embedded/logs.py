@@ -3,83 +3,76 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
-from lorabridge.backends.events import Event, LineCutter
+from lorabridge.backends.bars import Bar
+from lorabridge.backends.events import Event
+from lorabridge.backends.lines import decoded
+from lorabridge.backends.reader import KEYS, TrainerReader
 
-_TRACE = "Traceback (most recent call last):"
-_FINAL = re.compile(r"^[A-Za-z_][\w.]*(?:: .*)?$")
-_WARNING = re.compile(r"\bwarn(?:ing)?s?\b", re.IGNORECASE)
+TRACES = (b'{"event": "start"', b'{"event": "progress"', b'{"event": "end"')
+"""Words that only this trainer says."""
 
 
-class JobParser:
+class JobParser(TrainerReader):
     """Parses the merged output of the trainer."""
 
-    def __init__(self) -> None:
-        self._lines = LineCutter()
+    KEYS = (b'{"', *KEYS)
+
+    def __init__(self, text: bool = False) -> None:
+        super().__init__(text)
         self._first = 0
         self._epoch = 0
         self._total: int | None = None
-        self._inside = False
-        self._raised = ""
+        self._last = ""
         self._failed = False
-        self._ended = False
 
-    def feed(self, data: bytes) -> list[Event]:
-        """The events of the lines that `data` completes."""
-        return [event for line in self._lines.feed(data) for event in self._line(line)]
+    def _end(self, out: list[Event]) -> None:
+        """A run that was killed has no `end`."""
+        super()._end(out)
+        if self._failed:
+            self._finish("failed", out)
 
-    def close(self) -> list[Event]:
-        """What the end of the stream tells. A run that was killed has no `end`."""
-        events = [event for line in self._lines.close() for event in self._line(line)]
-        return [*events, Event("end", text="failed")] if self._failed and not self._ended else events
+    def _line(self, line: bytes, out: list[Event]) -> bool:
+        at = line.find(b'{"')
+        if at >= 0 and (said := _object(line[at:])) is not None:
+            out.extend(self._said(said))
+            return True
+        return super()._line(line, out)
 
-    def _line(self, line: str) -> list[Event]:
-        if line.startswith("{"):
-            try:
-                said = json.loads(line)
-            except (ValueError, RecursionError):
-                said = None
-            if isinstance(said, dict) and isinstance(said.get("event"), str):
-                return self._said(said)
-        return self._text(line.rstrip())
+    def _bar(self, bar: Bar, out: list[Event]) -> bool:
+        return super()._bar(bar, out)
 
-    def _text(self, line: str) -> list[Event]:
-        if not line.strip():
-            return []
-        if line.strip() == _TRACE:
-            self._inside = True
-            return []
-        if self._inside:
-            if not _FINAL.match(line):
-                return []
-            self._inside, self._raised, self._failed = False, line, True
-            return [Event("error", text=line)]
-        return [Event("warning" if _WARNING.search(line) else "info", text=line.strip())]
+    def _news(self, text: str, out: list[Event]) -> bool:
+        return False
+
+    def _raised(self, event: Event, out: list[Event]) -> None:
+        if event.event == "error":
+            self._last, self._failed = event.text or "", True
 
     def _said(self, said: dict[str, Any]) -> list[Event]:
         told = {"start": self._start, "progress": self._progress, "error": self._error}.get(said["event"])
         return told(said) if told else [self._plain(said)]
 
     def _plain(self, said: dict[str, Any]) -> Event:
-        step, path, text = _whole(said.get("step")), _words(said.get("path")), _words(said.get("message"))
+        step, path, text = _whole(said.get("step")), _words_of(said.get("path")), _words_of(said.get("message"))
         match said["event"]:
             case "cache":
-                event = Event("cache", _whole(said.get("done")), _whole(said.get("total")), text=_words(said.get("kind")))
+                event = Event("cache", _whole(said.get("done")), _whole(said.get("total")), text=_words_of(said.get("kind")))
             case "save" | "state" as kind:
                 event = Event(kind, step, self._total, path=path)
             case "sample":
-                event = Event("sample", step, self._total, path=path, text=_words(said.get("prompt")))
+                event = Event("sample", step, self._total, path=path, text=_words_of(said.get("prompt")))
             case "resume":
-                event = Event("info", step, path=path, text=f"resumed from {path}")
+                event = Event("info", step, path=path, text=f"resumed from {path}", code="resumed")
             case "pause":
                 event = Event("info", step, text="paused" if said.get("paused") else "going on")
             case "warning":
-                event = Event("warning", step, text=text, code=_words(said.get("code")))
+                event = Event("warning", step, text=text, code=_words_of(said.get("code")))
             case "end":
-                self._ended = True
-                event = Event("end", step, self._total, text=_words(said.get("reason")))
+                word = _words_of(said.get("reason"))
+                self._finished = word or "completed"
+                event = Event("end", step, self._total, text=word)
             case other:
                 event = Event("info", step, text=text or other)
         return event
@@ -112,10 +105,19 @@ class JobParser:
         return [Event("epoch", step, total, epoch), event]
 
     def _error(self, said: dict[str, Any]) -> list[Event]:
-        step, text, code = _whole(said.get("step")), _words(said.get("message")), _words(said.get("code"))
+        step, text, code = _whole(said.get("step")), _words_of(said.get("message")), _words_of(said.get("code"))
         self._failed = True
-        again, self._raised = text is not None and text == self._raised, ""
+        again, self._last = text is not None and text == self._last, ""
         return [] if again and code == "failed" else [Event("error", step, text=text, code=code)]
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    """An event of the trainer: a JSON object that names one."""
+    try:
+        said = json.loads(decoded(line))
+    except (ValueError, RecursionError):
+        return None
+    return said if isinstance(said, dict) and isinstance(said.get("event"), str) else None
 
 
 def _whole(value: Any) -> int | None:
@@ -123,13 +125,16 @@ def _whole(value: Any) -> int | None:
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    try:
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    except OverflowError:
+        return None
 
 
-def _words(value: Any) -> str | None:
+def _words_of(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def parser(stage: str) -> JobParser:
-    """A parser for the log of the one stage."""
-    return JobParser()
+def parser(stage: str, text: bool = False) -> JobParser:
+    """A parser for the log of the one stage; with `text`, of every line."""
+    return JobParser(text)

@@ -42,4 +42,17 @@ ROWS: tuple[Code, ...] = (
         "The adapter's weights are lost from this step on; ai-toolkit then shows a loss of 0 and goes on.",
         refs=("ostris/ai-toolkit#503",),
     ),
+    Code(
+        "LB735",
+        "whose log it is cannot be told",
+        "The bytes of a log do not tell which trainer wrote it.",
+        "Each trainer's words mean something else.",
+    ),
+    Code("LB736", "no such stage", "The trainer has no stage of this name.", "A log is read with the words of its stage."),
+    Code(
+        "LB737",
+        "the file gives no events",
+        "A log, database or event file cannot be read, or is damaged.",
+        "What could be read was printed.",
+    ),
 )

@@ -29,7 +29,7 @@ def of(found: list[Event], kind: str) -> list[Event]:
         ("sdxl_complete.log", [1, 2, 3, 4, 5, 6], ["epoch1", "epoch2"], [3, 6], "completed"),
         ("resume.log", [7, 8, 9, 10], ["epoch3"], [10], "completed"),
         ("save_file.log", list(range(1, 21)), [], [4, 20], "stopped"),
-        ("sigterm_to_group.log", [1, 2], [], [], None),
+        ("sigterm_to_group.log", [1, 2], [], [], "stopped"),
         ("crash_at_step_1.log", [1], [], [], "failed"),
         ("exception_in_caching_child_hangs.log", [], [], [], "failed"),
     ],
