@@ -10,6 +10,15 @@ import click
 from lorabridge.cli.common import load_config, report, set_option, unsupported_option
 
 
+def _memory(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    from lorabridge.plan.memory.bytes import read_size
+
+    try:
+        return None if value is None else read_size(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 @click.command()
 @click.argument("file")
 @click.option("--backend", "-b", required=True, metavar="NAME", help="musubi, diffusion-pipe, ai-toolkit or embedded.")
@@ -23,6 +32,7 @@ from lorabridge.cli.common import load_config, report, set_option, unsupported_o
 @click.option("--pictures", type=click.IntRange(1, 10_000_000), help="Data not at hand: this many pictures (clips) in each dataset.")
 @click.option("--size", metavar="WxH", help="Size of the declared pictures, as in 1024x768.")
 @click.option("--frames", type=click.IntRange(1, 1_000_000), help="Frames of the declared clips.")
+@click.option("--vram", metavar="SIZE", callback=_memory, help="Say whether it fits in this much GPU memory, as in 24GB.")
 @click.option("--svg", "drawing", metavar="FILE", help="Also draw the buckets and the learning rate into this file.")
 @set_option
 @unsupported_option

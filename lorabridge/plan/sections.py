@@ -85,6 +85,7 @@ class SectionRow:
 SECTIONS: tuple[SectionRow, ...] = (
     SectionRow("data", "Data", "lorabridge.plan.steps.data:section"),
     SectionRow("steps", "Steps", "lorabridge.plan.steps.steps:section"),
+    SectionRow("memory", "Memory", "lorabridge.plan.memory.section:section"),
 )
 """In the order in which they are run and printed."""
 

@@ -19,7 +19,7 @@ FOOTPRINT = Footprint(
         "wan22": Only(r"blocks", r"norm|patch_embedding|text_embedding|time_|head|modulation|img_emb", "wan/modules/model.py:536-546"),
         "krea2": Only(r"blocks\.", r"mod\.|norm|txtfusion", "krea2/krea2_utils.py:28-29"),
         "ideogram4": Only(r"layers\.", r"norm|adaln", "ideogram4/ideogram4_utils.py:111-112"),
-        "hunyuan-video-1.5": Only(r"double_blocks", r"norm|_emb", "hunyuan_video_1_5/hunyuan_video_1_5_models.py:33-35"),
+        "hunyuan-video-1.5": Only(r"double_blocks|transformer_blocks", r"norm|_emb", "hunyuan_video_1_5/hunyuan_video_1_5_models.py:33-35"),
         "framepack": Only(r"transformer_blocks", r"norm", "frame_pack/hunyuan_video_packed.py:1508-1509"),
     },
     adapted={
@@ -33,7 +33,9 @@ FOOTPRINT = Footprint(
         "framepack": Only("", r"norm", "networks/lora_framepack.py"),
         "ideogram4": Only("", r"adaln_modulation", "networks/lora_ideogram4.py"),
         "kandinsky5": Only("", r"modulation", "networks/lora_kandinsky.py"),
-        "qwen-image": Only("", "", "networks/lora_qwen_image.py: its exclude pattern `_mod_` matches no dotted name, so modulations are trained"),
+        "qwen-image": Only(
+            "", "", "networks/lora_qwen_image.py: its exclude pattern `_mod_` matches no dotted name, so modulations are trained"
+        ),
     },
     source="adapter in fp32: networks/lora.py makes fp32 modules and `full_bf16` is overwritten for LoRA (TB:1682); block swap: modules/custom_offloading_utils.py",
 )

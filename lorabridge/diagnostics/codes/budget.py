@@ -54,4 +54,10 @@ ROWS: tuple[Code, ...] = (
         "Drift there would not be noticed.",
     ),
     Code("LB628", "input cannot be read", "A file or folder that the config names is missing or unreadable.", "It cannot be locked."),
+    Code(
+        "LB640",
+        "GPU memory",
+        "The estimate of GPU memory is above what was named with `--vram`, for sure or in the worst case.",
+        "The trainer stops when memory runs out, often in the middle of the run.",
+    ),
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import ceil, sqrt
 
 from lorabridge.config.schema import Config
+from lorabridge.config.schema.data import Dataset
 from lorabridge.plan.memory.bytes import ZERO, Amount, Basis, Term
 from lorabridge.plan.memory.models import KEPT_HIGH, KEPT_LOW, KEPT_MID, Geometry
 from lorabridge.plan.memory.weights import Block, Layers
@@ -43,11 +44,17 @@ def heaviest(config: Config) -> Load:
     loads = []
     for data in config.datasets:
         batch = data.batch_size or config.train.batch_size
-        frames = max(data.video.frames) if data.video and not (data.video.extract == "full") else (data.video.max_frames if data.video else 1)
+        frames = _frames(data)
         for side in data.resolution or [1024]:
             width, height = side if isinstance(side, tuple | list) else (side, side)
             loads.append(Load(batch, int(width) * int(height), frames, 1 + len(data.control)))
     return max(loads, key=lambda load: load.batch * load.pixels * load.frames * load.copies)
+
+
+def _frames(data: Dataset) -> int:
+    if data.video is None:
+        return 1
+    return data.video.max_frames if data.video.extract == "full" else max(data.video.frames)
 
 
 def activations(config: Config, layers: Layers, geometry: Geometry, load: Load) -> list[Term]:
@@ -89,9 +96,7 @@ def _kept(block: Block, geometry: Geometry, index: int, tokens: Amount) -> Amoun
 
 
 def _scaled(amount: Amount, factors: tuple[float, float, float], passes: Amount) -> Amount:
-    return Amount(
-        amount.low * factors[0] * passes.low, amount.mid * factors[1] * passes.mid, amount.high * factors[2] * passes.high
-    )
+    return Amount(amount.low * factors[0] * passes.low, amount.mid * factors[1] * passes.mid, amount.high * factors[2] * passes.high)
 
 
 def _unet(config: Config, geometry: Geometry, load: Load, passes: Amount) -> Term:

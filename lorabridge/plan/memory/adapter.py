@@ -36,9 +36,10 @@ def states_of(name: str) -> tuple[Amount, str]:
     return Amount(row[1], row[2], row[3]), row[4]
 
 
-def modules_of(layers: Layers, adapter: Adapter, family: Family, trainer: str, facts: Footprint) -> list[Row]:
-    """The modules that get an adapter: those of the blocks, narrowed by the config and by the trainer."""
-    rows = [row for block in layers.blocks for row in block.rows if len(row.shape) == 2]
+def modules_of(layers: Layers, adapter: Adapter, family: Family, trainer: str, facts: Footprint, *, unet: bool = False) -> list[Row]:
+    """The modules that get an adapter: those of the blocks (of a UNet: of its attentions), narrowed by the config and by the trainer."""
+    blocks = [row for block in layers.blocks for row in block.rows]
+    rows = [row for row in (layers.table.rows if unet else blocks) if _linear(row) and (not unet or _UNET.search(row.name))]
     targets = adapter.targets
     if targets.layers == "auto":
         rule: Only = facts.trained(family.name)
@@ -50,6 +51,14 @@ def modules_of(layers: Layers, adapter: Adapter, family: Family, trainer: str, f
     if targets.include:
         rows = [row for row in rows if any(word in row.name for word in targets.include)]
     return [row for row in rows if not any(word in row.name for word in targets.exclude)]
+
+
+_UNET = re.compile(r"attentions|transformer_blocks|proj_in|proj_out")
+
+
+def _linear(row: Row) -> bool:
+    """A linear layer, or a convolution that is one."""
+    return len(row.shape) == 2 or (len(row.shape) > 2 and set(row.shape[2:]) == {1})
 
 
 def trained_numbers(rows: list[Row], adapter: Adapter) -> Amount:

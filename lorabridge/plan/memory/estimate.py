@@ -13,7 +13,7 @@ from lorabridge.plan.memory.adapter import modules_of, states_of, trained_number
 from lorabridge.plan.memory.bytes import GB, Amount, Basis, Term, exactly, total
 from lorabridge.plan.memory.models import Geometry, geometry_of
 from lorabridge.plan.memory.parts import ENCODERS, VAE_UNKNOWN, VAES
-from lorabridge.plan.memory.weights import BITS, DTYPE_BYTES, Block, Layers, layers_for
+from lorabridge.plan.memory.weights import BITS, DTYPE_BYTES, UNSURE, Block, Layers, layers_for
 
 _CONTEXT = Amount(0.4 * GB, 0.7 * GB, 1.2 * GB)
 _SLACK = Amount(0.01, 0.03, 0.08)
@@ -77,9 +77,11 @@ def estimate(resolved: Resolved, trainer: str, facts: Footprint | None) -> Estim
     if facts is None:
         return Unknown(f"lorabridge knows no memory facts of {trainer}")
     if layers is None or geometry is None or not (layers.blocks or geometry.unet):
-        return Unknown(f"no table here has the layer sizes of {family.title} ({variant.name})")
+        why = UNSURE.get((family.name, ""), UNSURE.get((family.name, variant.name), "no table here has its layers"))
+        return Unknown(f"the size of {family.title} ({variant.name}) is not known here: {why}")
     parts = _Parts(resolved, config, layers, geometry, facts, trainer, heaviest(config))
-    trained = trained_numbers(modules_of(layers, config.adapter, family, trainer, facts), config.adapter)
+    modules = modules_of(layers, config.adapter, family, trainer, facts, unet=bool(geometry.unet))
+    trained = trained_numbers(modules, config.adapter)
     phases = tuple(_with_slack(Phase(name, tuple(terms))) for name, terms in _phases(parts, trained) if terms)
     return Estimate(phases, tuple(_main(parts)), trained, parts.load)
 
@@ -107,7 +109,7 @@ def _phases(parts: _Parts, trained: Amount) -> Iterator[tuple[str, list[Term]]]:
     config = parts.config
     beside = [] if parts.facts.separate_caching or not parts.facts.encoder_stays or config.memory.low_vram else [_weights(parts)[0]]
     if config.cache.text.to != "off" and _encoders(parts):
-        yield "encoding captions", [_context(), *_encoders(parts), *beside]
+        yield "encoding captions", [_context(), *_streamed(_encoders(parts), parts.facts), *beside]
     if config.cache.latents.to != "off":
         yield "encoding pictures", [_context(), _vae(parts), _vae_work(parts), *beside]
     yield "training", [_context(), *_weights(parts), *_trained(parts, trained), *_resident(parts), *_work(parts)]
@@ -116,7 +118,10 @@ def _phases(parts: _Parts, trained: Amount) -> Iterator[tuple[str, list[Term]]]:
 def _with_slack(phase: Phase) -> Phase:
     amount = phase.amount
     slack = Term(
-        "allocator", Amount(amount.low * _SLACK.low, amount.mid * _SLACK.mid, amount.high * _SLACK.high), "guess", "1 to 8% held and not used"
+        "allocator",
+        Amount(amount.low * _SLACK.low, amount.mid * _SLACK.mid, amount.high * _SLACK.high),
+        "guess",
+        "1 to 8% held and not used",
     )
     return Phase(phase.name, (*phase.terms, slack))
 
@@ -139,7 +144,9 @@ def _weights(parts: _Parts) -> list[Term]:
     if away:
         low = whole * copies / stages
         found.append(
-            Term("moved to main memory", Amount(-min(away * 1.02, low), -min(away, low), -min(away * 0.94, low)), "published", _moved(config))
+            Term(
+                "moved to main memory", Amount(-min(away * 1.02, low), -min(away, low), -min(away * 0.94, low)), "published", _moved(config)
+            )
         )
     if parts.precision != "off" and parts.layers.blocks:
         biggest = max(parts.layers.blocks, key=lambda block: block.elements())
@@ -224,6 +231,16 @@ def _encoders(parts: _Parts) -> list[Term]:
     return found
 
 
+def _streamed(terms: list[Term], facts: Footprint) -> list[Term]:
+    """Encoders that may be streamed from main memory can take far less."""
+    if not facts.encoder_streams:
+        return terms
+    note = "; streamed from main memory where it does not fit"
+    return [
+        Term(term.name, Amount(term.amount.low * 0.2, term.amount.mid, term.amount.high), term.basis, term.note + note) for term in terms
+    ]
+
+
 def _vae(parts: _Parts) -> Term:
     name = parts.resolved.variant.pairs.get("vae", "")
     low, high = (VAES[name], VAES[name]) if name in VAES else VAE_UNKNOWN
@@ -234,7 +251,9 @@ def _vae(parts: _Parts) -> Term:
 def _vae_work(parts: _Parts) -> Term:
     load, frames = parts.load, min(parts.load.frames, 17)
     piece = Amount(min(_PIECE.low, frames), min(_PIECE.mid, frames), min(_PIECE.high, frames))
-    amount = Amount(load.pixels * _VAE_PIXEL.low * piece.low, load.pixels * _VAE_PIXEL.mid * piece.mid, load.pixels * _VAE_PIXEL.high * piece.high)
+    amount = Amount(
+        load.pixels * _VAE_PIXEL.low * piece.low, load.pixels * _VAE_PIXEL.mid * piece.mid, load.pixels * _VAE_PIXEL.high * piece.high
+    )
     return Term("VAE at work", amount, "guess", "one picture at a time, without tiles")
 
 
@@ -246,4 +265,6 @@ def _main(parts: _Parts) -> Iterator[Term]:
     yield Term("weights while loading", Amount(0, kept * 0.3, kept), "guess", "none where files are mapped, all where they are read")
     away = _away(parts)
     if away:
-        yield Term("moved weights", Amount(away, away * 1.1, away * 2), "published", f"{_moved(parts.config)}, pinned; twice where a copy is kept")
+        yield Term(
+            "moved weights", Amount(away, away * 1.1, away * 2), "published", f"{_moved(parts.config)}, pinned; twice where a copy is kept"
+        )

@@ -7,6 +7,7 @@ from typing import Any
 from lorabridge.backends import get_backend
 from lorabridge.backends.footprint import footprint_of
 from lorabridge.diagnostics import Diagnostic
+from lorabridge.diagnostics.model import Severity
 from lorabridge.plan.memory.bytes import Amount, Term, size
 from lorabridge.plan.memory.estimate import Estimate, Phase, Unknown, estimate
 from lorabridge.plan.sections import Line, Section, Subject
@@ -28,6 +29,9 @@ def section(subject: Subject) -> Section | None:
         facts |= {"vram": vram, "fits": fits(found.need, vram)}
         diagnostics = _finding(subject, found, vram)
     return Section(tuple(lines), facts, diagnostics, _table(found.peak))
+
+
+_SEVERITY: dict[str, Severity] = {"likely": "hint", "unlikely": "warning", "no": "error"}
 
 
 def fits(need: Amount, vram: int) -> str:
@@ -55,10 +59,10 @@ def _finding(subject: Subject, found: Estimate, vram: int) -> tuple[Diagnostic, 
     if answer == "yes":
         return ()
     biggest = max(found.peak.terms, key=lambda term: term.amount.mid)
-    message = f"{size(vram)} of GPU memory: {verdict(found.need, vram)}"
+    message = f"does it fit in {size(vram)} of GPU memory? {verdict(found.need, vram)}"
     why = f"most of it while {found.peak.name}: {biggest.name}, {size(biggest.amount.mid)}; running out of memory ends the run, often after hours"
-    severity = {"likely": "hint", "unlikely": "warning", "no": "error"}[answer]
-    return (Diagnostic("LB640", message, subject.loaded.place("memory"), severity, why, "`lorabridge plan --fix` looks for changes that fit"),)  # type: ignore[arg-type]
+    fix = "`lorabridge plan --vram SIZE --fix` looks for changes that fit"
+    return (Diagnostic("LB640", message, subject.loaded.place("memory"), _SEVERITY[answer], why, fix),)
 
 
 def _phase(phase: Phase) -> Line:

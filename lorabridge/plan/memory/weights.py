@@ -27,8 +27,18 @@ BITS: dict[str, float] = {
 """Bits of one stored number with its scales. 8-bit scales stand per row or per block of 64 or more, 4-bit ones per group of 32 to 128."""
 DTYPE_BYTES = {"bf16": 2, "fp16": 2, "fp32": 4}
 _BLOCK = re.compile(r"^(.*?)\.\{[^}]*\}")
+_ATTENDS = re.compile(r"attn|attention|linear1$|to_q|qkv|\.q$|\.wq$")
 _LEAST = 4
 """Groups with fewer repetitions are heads, refiners and embedders, not the model's blocks."""
+
+
+UNSURE: dict[tuple[str, str], str] = {
+    ("ernie-image", ""): "the table has the class's default sizes, 2.8 billion weights; the published model has 8",
+    ("nucleus-image", ""): "the table does not hold the experts, which are most of the 17 billion weights",
+    ("sdxl", "ssd-1b"): "a pruned UNet",
+    ("sdxl", "vega"): "a pruned UNet",
+}
+"""Families (and variants) whose key tables have the right names and not the size of the published model."""
 
 
 @dataclass(frozen=True)
@@ -41,20 +51,20 @@ class Block:
 
     @property
     def width(self) -> int:
-        """The width of its stream: what most of its layers read."""
-        return Counter({shape: count for shape, count in _widths(self.rows)}).most_common(1)[0][0]
+        """The width of its stream: what most of its layers read, the smaller where two are as many."""
+        return max(_widths(self.rows).items(), key=lambda item: (item[1], -item[0]))[0]
 
     def elements(self, rule: Only | None = None, *, matching: bool = True) -> float:
         """Numbers in one block; with a rule only those of the modules that match it, or that do not."""
         return sum(_elements(row) for row in self.rows if rule is None or chosen(row.name, rule) is matching) / self.count
 
 
-def _widths(rows: tuple[Row, ...]) -> list[tuple[int, int]]:
+def _widths(rows: tuple[Row, ...]) -> Counter[int]:
     found: Counter[int] = Counter()
     for row in rows:
         if len(row.shape) > 1:
             found[row.shape[1]] += row.count
-    return list(found.items())
+    return found
 
 
 def _elements(row: Row) -> int:
@@ -104,6 +114,8 @@ def chosen(name: str, rule: Only) -> bool:
 @cache
 def layers_of(family: str, variant: str, *, native: bool) -> Layers | None:
     """The layers under the trainer's names where it has its own, else under diffusers'; None where no table knows the sizes."""
+    if (family, variant) in UNSURE or (family, "") in UNSURE:
+        return None
     fits = [table for table in tables() if (family, variant) in table.variants and table.sized]
     whole = [table for table in fits if "blocks only" not in table.source] or fits
     best = next((table for table in whole if (table.naming == "native") is native), whole[0] if whole else None)
@@ -123,7 +135,7 @@ def _layers(table: Table) -> Layers:
     blocks = []
     for name, rows in groups.items():
         count = max(_repeats(row) for row in rows)
-        if name and count >= _LEAST:
+        if name and count >= _LEAST and any(_ATTENDS.search(row.name) for row in rows):
             blocks.append(Block(name, count, tuple(rows)))
     taken = {row.name for block in blocks for row in block.rows}
     return Layers(table, tuple(blocks), tuple(row for row in table.rows if row.name not in taken))
