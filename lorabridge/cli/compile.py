@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     "--seed", type=click.IntRange(1, 2**32 - 1), help="The number that `seed: random` becomes [default: derived from the config]."
 )
 @click.option("--models/--no-models", default=False, help="First read the headers of the model files; errors in them refuse.")
+@click.option("--prove", "proved", is_flag=True, help="Write only what the installed trainer's own code reads as meant.")
 @click.option("--stdout", "to_stdout", is_flag=True, help="Print the files instead of writing them.")
 @locked_option
 @lock_option
@@ -46,6 +47,7 @@ def command(
     root: str | None,
     seed: int | None,
     models: bool,
+    proved: bool,
     to_stdout: bool,
     locked: bool,
     lock_file: str | None,
@@ -82,6 +84,12 @@ def command(
         report(found, style, loaded.texts)
     if not plan.ok or any(item.severity == "error" for item in found):
         return 1
+    if proved:
+        from lorabridge.cli.prove import verdict
+
+        status = verdict(loaded, backend, site, style)
+        if status:
+            return status
     files = compiled_files(plan, loaded)
     if to_stdout:
         for item in files:

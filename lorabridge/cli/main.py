@@ -10,6 +10,7 @@ import click
 COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "Check configs; the verdict to trust before you spend money."),
     "compile": ("compile", "Write a trainer's own files, a launch script and a translation report."),
+    "prove": ("prove", "Ask the installed trainer's own code what it will use, field by field, and compare."),
     "import": ("import_", "Turn a trainer's own files into a config of the language, every key accounted for."),
     "convert": ("convert", "Turn one trainer's files into another's: import and compile in one."),
     "diff": ("diff", "Show what changed in intent between two configs, native or not."),

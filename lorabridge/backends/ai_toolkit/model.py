@@ -23,6 +23,8 @@ QTYPES = {
 FILES = (".safetensors", ".sft", ".pth", ".pt", ".ckpt", ".bin", ".gguf")
 PRESERVING = {"qfloat8": "float8", "qint8": "int8"}
 """torchao's formats of the same width, for quanto's."""
+STREAMED = {"qfloat8": "float8"}
+"""What the trainer takes instead while layers are streamed (toolkit/config_modules.py:714): the file tells the truth."""
 KERNELS = {"flash": "flash", "flash3": "_flash_3", "xformers": "xformers", "sage": "sage"}
 _PATHS = (
     "repo", "checkpoint", "transformer", "transformer_high_noise", "vae", "audio_vae", "text_encoder",
@@ -175,6 +177,8 @@ def _qtype(low: Lowering, path: str, word: str, key: str | None) -> str | None:
         )
         return None
     text = "its fp8 weights have scales" if word == "fp8" else ""
+    if low.config.memory.layer_offload != "off" and native in STREAMED:
+        native, text = STREAMED[native], f"the trainer takes it in place of `{native}` while layers are streamed"
     low.note("rewritten" if text else "exact", path, word, f"process:model.{key}", native, text)
     return native
 

@@ -180,4 +180,46 @@ ROWS: tuple[Code, ...] = (
         "max_train_epochs = 0",
         "max_train_epochs = 16",
     ),
+    Code(
+        "LB330",
+        "the trainer uses another value",
+        "The trainer's own configuration code, run on the compiled files, ends with a value that was not meant.",
+        "What is trained is not what the config says.",
+    ),
+    Code(
+        "LB331",
+        "the trainer never reads the key",
+        "A key of the compiled files is read by no code of the installed trainer.",
+        "It is dropped in silence: what it says does not happen.",
+    ),
+    Code(
+        "LB332",
+        "the trainer's code refuses the files",
+        "The trainer's own configuration code stops with an error on the compiled files.",
+        "The run would stop there too.",
+    ),
+    Code(
+        "LB333",
+        "no trainer to ask",
+        "`prove` and `compile --prove` run the trainer's own configuration code, and no trainer was found.",
+        "Only the trainer that is installed can say what it will use.",
+    ),
+    Code(
+        "LB334",
+        "the trainer gave no answer",
+        "The trainer's Python ended, or ran out of time, before its configuration code had answered.",
+        "Nothing was proved, and nothing disproved.",
+    ),
+    Code(
+        "LB335",
+        "value outside the trainer's choices",
+        "The option has a list of choices, and the trainer does not look at it when the value comes from a file.",
+        "It falls through to some other behaviour without a word.",
+    ),
+    Code(
+        "LB336",
+        "a default that the meaning relies on has changed",
+        "A key is left out because its default says what is meant, and the installed trainer has another default.",
+        "What was off is on, or the other way round.",
+    ),
 )
