@@ -15,13 +15,17 @@ Action = Literal["warn", "stop", "save_and_stop", "retry"]
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A fault that was seen. `evidence` are the observations it rests on, newest last; `watchdog` names the row."""
+    """A fault that was seen. `evidence` are the observations it rests on, newest last; `watchdog` names the row.
+
+    `reason` is what a run that it ends has died of, in the words of the verdicts.
+    """
 
     code: str
     text: str
     action: Action
     evidence: tuple[str, ...] = ()
     watchdog: str = ""
+    reason: str = "failed"
 
 
 @dataclass(frozen=True)

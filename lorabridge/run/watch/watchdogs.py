@@ -16,8 +16,8 @@ _EVIDENCE = 4
 class Watchdogs:
     """Fed with every sign of a run, in order; gives the alarms. Each watchdog speaks once per stage.
 
-    `policies` maps a watchdog's name to an action, or to `off`; the others do as their row says. Feed text events
-    too (they show that the trainer lives), and call `tick` about once a second.
+    `policies` maps a watchdog's name to an action, or to `off`; the others do as their row says. Call `heard` for bytes
+    that gave no event (they show that the trainer lives), and `tick` about once a second.
     """
 
     def __init__(self, facts: Facts, policies: Mapping[str, Action | str] | None = None) -> None:
@@ -37,6 +37,10 @@ class Watchdogs:
             self._told.append(_words(sign))
         return self._ask(sign, now)
 
+    def heard(self, now: float) -> None:
+        """The trainer wrote bytes that were no event: it lives."""
+        self.seen.heard(now)
+
     def tick(self, now: float) -> tuple[Alarm, ...]:
         """Time has passed; the alarms that silence raises."""
         return self._ask(None, now)
@@ -50,7 +54,7 @@ class Watchdogs:
             text = dog.check(self.seen, sign, self.facts, now)
             if text:
                 self._spoken.add(dog.name)
-                found.append(Alarm(dog.code, text, action, tuple(self._told), dog.name))  # type: ignore[arg-type]
+                found.append(Alarm(dog.code, text, action, tuple(self._told), dog.name, dog.reason))  # type: ignore[arg-type]
         return tuple(found)
 
 
