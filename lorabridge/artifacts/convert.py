@@ -15,9 +15,8 @@ from lorabridge.artifacts.fuse import fold
 from lorabridge.artifacts.header import Tensor
 from lorabridge.artifacts.key_maps import UNETS
 from lorabridge.artifacts.lora import Data, Item, Lora, RefusedError, bits_of, cast, data_of, load_lora, write_lora
-from lorabridge.artifacts.modules import Module
-from lorabridge.artifacts.modules import _stated as _said
-from lorabridge.artifacts.naming import Target, architecture_of, dotted, renamed
+from lorabridge.artifacts.modules import Module, stated_alpha
+from lorabridge.artifacts.naming import Target, architecture_of, retold
 from lorabridge.artifacts.numbers import encode, scalar
 
 RECORD = "lorabridge_alpha_before"
@@ -41,18 +40,24 @@ class Conversion:
     modules: int = 0
 
 
-def convert(path: Path, target: Target, dtype: str | None = None) -> Conversion:
-    """Read a LoRA and say it for `target`. Raises RefusedError with the reason where that cannot be."""
+def convert(path: Path, target: Target, dtype: str | None = None, family: str = "") -> Conversion:
+    """Read a LoRA and say it for `target`. `family` decides where names and shapes leave open which model it is for.
+
+    Raises RefusedError with the reason where that cannot be.
+    """
     lora = load_lora(path)
     metadata = dict(lora.metadata) | {"lorabridge_version": __version__, "lorabridge_converted_from": lora.dialect}
     metadata["lorabridge_source_sha256"] = _digest(lora.path)
-    return express(lora, target, metadata, dtype)
+    return express(lora, target, metadata, dtype, family)
 
 
-def express(lora: Lora, target: Target, metadata: dict[str, str], dtype: str | None = None) -> Conversion:
+def express(lora: Lora, target: Target, metadata: dict[str, str], dtype: str | None = None, family: str = "") -> Conversion:
     """A LoRA in memory for `target`."""
-    before = _unrecorded(dotted(lora), lora.metadata)
-    items = renamed(before, lora, target)
+    source = lora.metadata
+    lora, before, items = retold(lora, target, lambda items: _unrecorded(items, source), family)
+    families = (family,) if family else lora.identity.families
+    if len(families) == 1:
+        metadata = metadata | {"lorabridge_family": families[0]}
     _refuse_kinds(items, target)
     found = Conversion({}, {key: value for key, value in metadata.items() if key not in _STALE}, modules=len(items))
     if len(items) != len(before):
@@ -96,7 +101,7 @@ def _says(stated: str, items: Sequence[Item]) -> bool:
         for item in items:
             prefix = Prefix(f"{item.part}.", "diffusers", item.part, False)
             down = Tensor("", "F32", item.tensors["down"].shape, 0, 0)
-            if _said(Module(item.name, prefix, item.kind, {"down": down}), config) != item.scale * item.rank:
+            if stated_alpha(Module(item.name, prefix, item.kind, {"down": down}), config) != item.scale * item.rank:
                 return False
     except (ValueError, AttributeError, KeyError, TypeError):
         return False

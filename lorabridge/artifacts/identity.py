@@ -25,7 +25,7 @@ class Identity:
 
     `name` is the part's name as families pair it (`Qwen3-4B`, `FLUX.2 VAE`), `twins` others that look the same. `known`
     is False when the shapes are of no published model. `notes` say what could not be known. `parts` are a checkpoint's or
-    a pipeline's.
+    a pipeline's. `match` is the first of the `candidates`, which are those of the `fits` that depth and metadata leave.
     """
 
     path: str
@@ -44,6 +44,8 @@ class Identity:
     problems: list[Diagnostic] = field(default_factory=list)
     parts: dict[str, Identity] = field(default_factory=dict)
     match: Match | None = None
+    candidates: list[Match] = field(default_factory=list)
+    fits: list[Match] = field(default_factory=list)
 
 
 PREFIXES = ("model.diffusion_model.", "diffusion_model.", "net.", "transformer.", "model.", "module.")
@@ -116,7 +118,7 @@ def _settle(found: Identity, best: list[Match], origin: Origin) -> None:
     narrowed = tuple(item for item in variants if item[0] in origin.families and (not origin.variants or item[1] in origin.variants))
     found.variants = narrowed or variants
     found.families = tuple(dict.fromkeys(family for family, _ in found.variants))
-    found.match = chosen[0] if chosen else None
+    found.match, found.candidates, found.fits = (chosen[0] if chosen else None), chosen, best
     found.naming = chosen[0].table.naming if chosen else ""
     if len(found.families) > 1:
         found.notes.append("names and shapes are the same in " + ", ".join(found.families))

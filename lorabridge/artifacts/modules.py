@@ -190,7 +190,7 @@ def _alphas(adapter: Adapter, config: Mapping[str, Any] | None) -> None:
         return
     adapter.alpha_from = "adapter_config.json" if config is not None else "lora_adapter_metadata"
     for module in adapter.modules.values():
-        module.alpha = _stated(module, found)
+        module.alpha = stated_alpha(module, found)
 
 
 def _diffusers(metadata: Mapping[str, str]) -> dict[str, Any]:
@@ -202,7 +202,8 @@ def _diffusers(metadata: Mapping[str, str]) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _stated(module: Module, config: Mapping[str, Any]) -> float | None:
+def stated_alpha(module: Module, config: Mapping[str, Any]) -> float | None:
+    """The alpha that PEFT's configuration, or diffusers' metadata, states for a module; None where it does not."""
     word = module.prefix.text.rstrip(".")
     part = next((name for name in (word, module.part, "unet") if f"{name}.lora_alpha" in config), "")
     before = f"{part}." if part else ""

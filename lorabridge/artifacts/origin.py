@@ -75,7 +75,7 @@ def _trainer(metadata: Mapping[str, str]) -> tuple[str, str]:
     software = _object(metadata.get("software", ""))
     if software.get("name"):
         return str(software["name"])[:40], str(software.get("version", ""))[:40]
-    if any(key.startswith("lorabridge_") for key in metadata):
+    if "lorabridge_step" in metadata:
         return "embedded", metadata.get("lorabridge_version", "")[:40]
     module = metadata.get("ss_network_module", "")
     if module:

@@ -52,9 +52,10 @@ def _free(out: Path, force: bool) -> None:
     "-o", "--out", type=click.Path(path_type=Path), metavar="FILE", help="Where to write. Default: beside the file. PEFT: a folder."
 )
 @_dtype
+@click.option("--family", metavar="NAME", default="", help="Which model it is for, where names and shapes leave that open.")
 @_force
 @_refusals
-def convert(path: Path, target: Any, out: Path | None, dtype: str | None, force: bool) -> int:
+def convert(path: Path, target: Any, out: Path | None, dtype: str | None, family: str, force: bool) -> int:
     """Write a LoRA with another program's keys; without loss where that can be, else it is said or refused.
 
     \b
@@ -67,12 +68,21 @@ def convert(path: Path, target: Any, out: Path | None, dtype: str | None, force:
     stem = path.stem if path.is_file() else path.name
     place = out or path.absolute().parent / (f"{stem}.peft" if target == "peft" else f"{stem}.{target}.safetensors")
     _free(place, force)
-    found = make(path, target, _DTYPES[dtype] if dtype else None)
+    found = make(path, target, _DTYPES[dtype] if dtype else None, _family(family))
     save(found, place)
     click.echo(f"{place}: {found.modules:,} modules, {target}; {'exact' if found.exact else 'not exact'}")
     for note in found.notes:
         click.echo(f"  {note}")
     return 0
+
+
+def _family(name: str) -> str:
+    from lorabridge.families import FAMILIES, find_family
+
+    family = find_family(name) if name else None
+    if name and family is None:
+        raise click.BadParameter(f"`{name}` is not one of {', '.join(FAMILIES)}", param_hint="--family")
+    return family.name if family else ""
 
 
 @click.command()

@@ -82,6 +82,19 @@ def derived(_, tables):
     hidream_o1(tables)
     chroma(tables)
     hunyuan_image(tables)
+    ltx(tables)
+
+
+def ltx(tables):
+    """Lightricks' own first words; the blocks are called the same."""
+    from lorabridge.artifacts.key_maps import first_word
+
+    for architecture in ("ltx-video", "ltx2"):
+        for table in json.loads((tables.out / f"{architecture}.json").read_text())["tables"]:
+            if table["naming"] == "diffusers":
+                rows = {first_word(name, architecture, native=True): shape for name, shape in expanded(table).items()}
+                source = "the diffusers table under the original names (diffusers 0.42.1 loaders, the way back)"
+                tables.add(architecture, f"{table['name']} native", "native", table["variants"], rows, source)
 
 
 def fuse(rows, rule):

@@ -9,6 +9,7 @@ from lorabridge.artifacts.convert import convert, save
 from lorabridge.artifacts.header import read_header
 from lorabridge.artifacts.lora import RefusedError, load_lora
 from lorabridge.artifacts.lowrank import matrices
+from lorabridge.artifacts.origin import origin_of
 from lorabridge.artifacts.read import Reader
 
 from .makers import FILES, pair, write, z_image
@@ -36,8 +37,8 @@ def bits(path):
         return {name: (tensor.dtype, tensor.shape, bytes(reader.raw(tensor))) for name, tensor in header.tensors.items()}
 
 
-def to(path, target, out):
-    found = convert(path, target)
+def to(path, target, out, family=""):
+    found = convert(path, target, family=family)
     save(found, out)
     return found
 
@@ -56,7 +57,7 @@ def test_files_of_real_trainers_come_back_bit_by_bit(name, target, tmp_path):
         with pytest.raises(RefusedError):
             convert(path, target)
         return
-    there = to(path, target, out)
+    there = to(path, target, out, "flux1" if name == "pipe_flux" else "")
     assert there.exact
     to(out, dialect, tmp_path / "back.safetensors")
     assert bits(path) == bits(tmp_path / "back.safetensors")
@@ -67,7 +68,7 @@ def test_files_of_real_trainers_come_back_bit_by_bit(name, target, tmp_path):
 @pytest.mark.parametrize(("alpha", "exact"), [(2, True), (8, True), (4, True), (3, False)])
 def test_alpha_is_folded_exactly_or_said(alpha, exact, tmp_path):
     path = write(tmp_path / "a.safetensors", z_image(style="kohya", alpha=alpha), dtype="BF16")
-    found = to(path, "diffusers", tmp_path / "d.safetensors")
+    found = to(path, "diffusers", tmp_path / "d.safetensors", "z-image")
     assert found.exact == exact == (not found.notes)
     before, after = updates(path), updates(tmp_path / "d.safetensors")
     for one, two in zip(before.values(), after.values(), strict=True):
@@ -99,7 +100,7 @@ def flux(same_down):
 @pytest.mark.parametrize("same_down", [True, False])
 def test_fused_weights_are_the_parts_above_each_other(same_down, tmp_path):
     path = write(tmp_path / "a.safetensors", flux(same_down))
-    to(path, "comfyui", tmp_path / "c.safetensors")
+    to(path, "comfyui", tmp_path / "c.safetensors", "flux1")
     before, after = updates(path), updates(tmp_path / "c.safetensors")
     parts = [before[f"transformer.transformer_blocks.0.attn.to_{letter}"] for letter in "qkv"]
     assert np.array_equal(after["diffusion_model.double_blocks.0.img_attn.qkv"], np.concatenate(parts))
@@ -113,7 +114,7 @@ def test_fused_weights_are_the_parts_above_each_other(same_down, tmp_path):
 def test_a_missing_part_of_a_fused_weight_changes_nothing(tmp_path):
     tensors = {name: value for name, value in flux(False).items() if "transformer_blocks.0.attn.to_k" not in name}
     path = write(tmp_path / "a.safetensors", tensors)
-    to(path, "kohya", tmp_path / "k.safetensors")
+    to(path, "kohya", tmp_path / "k.safetensors", "flux1")
     whole = updates(tmp_path / "k.safetensors")["lora_unet_double_blocks_0_img_attn_qkv"]
     assert not whole[96:192].any()
     assert whole[:96].any()
@@ -200,3 +201,39 @@ def test_diffusers_draws_the_same_with_a_converted_file(target, tmp_path):
     assert float((first - bare).abs().mean()) > 1e-3
     assert torch.equal(drawn(back), first)
     assert torch.allclose(drawn(there), first, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("module", "shape", "style", "families"),
+    [
+        ("single_blocks.0.linear1", (448, 64), "comfyui", ("flux1", "flux2", "chroma")),
+        ("double_blocks.0.img_attn.qkv", (192, 64), "kohya", ("flux1", "flux2", "chroma", "hunyuan-video")),
+        ("transformer_blocks.0.attn.to_q", (64, 64), "diffusers", ("flux1", "flux2", "sd3")),
+    ],
+)
+def test_odd_widths_are_no_guess(module, shape, style, families, tmp_path):
+    """A tiny random model's LoRA: FLUX.1 and FLUX.2 split and name the same weights differently."""
+    path = write(tmp_path / "a.safetensors", pair(module, *shape, style=style))
+    target = "comfyui" if style == "diffusers" else "diffusers"
+    identity = load_lora(path).identity
+    assert set(families) <= set(identity.families)
+    assert not identity.known
+    assert any("the same in" in note for note in identity.notes)
+    if style == "kohya":
+        assert "to_q" in "".join(convert(path, target).tensors)  # all of them call it so
+        return
+    with pytest.raises(RefusedError, match="--family"):
+        convert(path, target)
+    told = {family: sorted(convert(path, target, family=family).tensors) for family in families}
+    assert len({str(names) for names in told.values()}) > 1
+    with pytest.raises(RefusedError, match="not those of sdxl"):
+        convert(path, target, family="sdxl")
+
+
+def test_a_converted_file_says_what_was_decided(tmp_path):
+    path = write(tmp_path / "a.safetensors", pair("single_blocks.0.linear1", 448, 64))
+    to(path, "diffusers", tmp_path / "d.safetensors", "flux1")
+    assert load_lora(tmp_path / "d.safetensors").identity.families == ("flux1",)
+    assert origin_of(read_header(tmp_path / "d.safetensors").metadata).trainer == ""
+    to(tmp_path / "d.safetensors", "comfyui", tmp_path / "c.safetensors")
+    assert bits(tmp_path / "c.safetensors") == bits(path)
