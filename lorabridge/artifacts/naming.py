@@ -113,7 +113,10 @@ def _candidates(lora: Lora, family: str) -> list[Match | None]:
 
 def _signature(items: Sequence[Item]) -> tuple[object, ...]:
     """What two renamings must have in common to be the same."""
-    return tuple((item.name, tuple((role, data.dtype, data.shape, hash(data.bits.tobytes())) for role, data in item.tensors.items())) for item in items)
+    return tuple(
+        (item.name, tuple((role, data.dtype, data.shape, hash(data.bits.tobytes())) for role, data in item.tensors.items()))
+        for item in items
+    )
 
 
 def renamed(items: Sequence[Item], lora: Lora, target: Target) -> list[Item]:

@@ -157,7 +157,9 @@ def test_both_spellings_of_hunyuan_video(tmp_path):
 def test_first_words(architecture):
     table = next(item for item in tables() if item.architecture == architecture)
     words = {
-        naming: {name.partition(".")[0] for one in tables() if (one.architecture, one.naming) == (architecture, naming) for name in one.shapes}
+        naming: {
+            name.partition(".")[0] for one in tables() if (one.architecture, one.naming) == (architecture, naming) for name in one.shapes
+        }
         for naming in ("native", "diffusers")
     }
     for native, diffusers in FIRST_WORDS[architecture]:
