@@ -137,7 +137,13 @@ _HUNYUAN_VIDEO_15 = (
             ("img", ("attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0", "ff.net.0.proj", "ff.net.2", "norm1.linear")),
             (
                 "txt",
-                (*(f"attn.{name}" for name in _ADDED), "attn.to_add_out", "ff_context.net.0.proj", "ff_context.net.2", "norm1_context.linear"),
+                (
+                    *(f"attn.{name}" for name in _ADDED),
+                    "attn.to_add_out",
+                    "ff_context.net.0.proj",
+                    "ff_context.net.2",
+                    "norm1_context.linear",
+                ),
             ),
         )
         for native, diffusers in zip(("attn_q", "attn_k", "attn_v", "attn_proj", "mlp.fc1", "mlp.fc2", "mod.linear"), names, strict=True)
