@@ -25,13 +25,27 @@ def backend_names() -> list[str]:
     return [*BACKENDS, *sorted(point.name for point in entry_points(group=ENTRY_POINTS) if point.name not in BACKENDS)]
 
 
-def get_backend(name: str) -> Backend:
-    """The backend called `name`. Raises KeyError when there is none."""
+def module_of(name: str) -> str:
+    """The module that offers the backend called `name`. Raises KeyError when there is none."""
     if name in BACKENDS:
-        return cast(Backend, import_module(BACKENDS[name]))
+        return BACKENDS[name]
     from importlib.metadata import entry_points
 
     for point in entry_points(group=ENTRY_POINTS):
         if point.name == name:
-            return cast(Backend, point.load())
+            return point.module if not point.attr else point.value
     raise KeyError(name)
+
+
+def get_backend(name: str) -> Backend:
+    """The backend called `name`. Raises KeyError when there is none."""
+    return at_module(module_of(name))
+
+
+def at_module(place: str) -> Backend:
+    """The backend at `package.module`, or at `package.module:attribute` as entry points write it."""
+    module, _, attribute = place.partition(":")
+    found = import_module(module)
+    for part in attribute.split(".") if attribute else ():
+        found = getattr(found, part)
+    return cast(Backend, found)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from lorabridge.backends.control import Control
 from lorabridge.backends.events import LogParser
 from lorabridge.diagnostics import Diagnostic
 
@@ -201,7 +202,8 @@ class Site:
     `root`: absolute folder that relative paths of the config start from. `output`: absolute folder for
     results; None puts `output.dir` below root. `unsupported`: severity of what a trainer cannot
     say. `seed`: the number that a random seed becomes. `source`: file name for headers. `files`: absolute
-    folder of the compiled files, for files that name each other; None means `compiled/NAME-BACKEND` below root.
+    folder of the compiled files, for files that name each other; None means `compiled/NAME-BACKEND` below root. `control`: absolute folder
+    by which a running trainer is asked for things; None when lorabridge will not be there.
     """
 
     root: str
@@ -210,6 +212,7 @@ class Site:
     seed: int | None = None
     source: str = "config.yaml"
     files: str | None = None
+    control: str | None = None
 
 
 @dataclass(frozen=True)
@@ -269,3 +272,6 @@ class Backend(Protocol):
     def parser(self, stage: str, text: bool = False) -> LogParser: ...
 
     def artifacts(self, output: Path, name: str) -> Artifacts: ...
+
+    @property
+    def CONTROL(self) -> Control: ...

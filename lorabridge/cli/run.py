@@ -15,7 +15,7 @@ from lorabridge.cli.common import locked as held
 if TYPE_CHECKING:
     from lorabridge.config.load import Loaded
     from lorabridge.diagnostics import Diagnostic
-    from lorabridge.run.launch import Job
+    from lorabridge.run.folder import RunFolder
 
 
 @click.command()
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="How progress is shown; `jsonl` prints the events.",
 )
+@click.option("--detach", "-d", is_flag=True, help="Start it and come back; it goes on without this terminal.")
 def command(
     file: str,
     backend: str,
@@ -45,15 +46,17 @@ def command(
     unsupported: Any,
     out: Path | None,
     style: Any,
+    detach: bool,
 ) -> int:
     """Check, compile, launch and watch a training.
 
     The run gets a folder of its own, with the event log, the raw logs, the results, the learning
-    curve and a report.
+    curve and a report. It belongs to a supervisor that outlives this terminal: Ctrl-C stops the run
+    in the way that the trainer knows, a second one kills it; a terminal that is closed stops nothing.
 
     \b
     Exit codes: 0 trained, 1 findings, 2 usage, 3 trainer failed, 4 out of memory, 5 diverged,
-    7 the result is no LoRA, 130 interrupted.
+    6 stalled, 7 the result is no LoRA, 130 stopped.
     Example: lorabridge run cat.yaml --backend musubi
     """
     from lorabridge.run.prepare import Request, prepare
@@ -69,13 +72,13 @@ def command(
             return 1
         seed = checked.lock.seed
     try:
-        job = prepare(loaded, Request(Path(file), backend, unsupported, out, overrides, seed), os.environ)
+        folder = prepare(loaded, Request(Path(file), backend, unsupported, out, overrides, seed), os.environ)
     except OSError as error:
         raise click.ClickException(f"the run folder cannot be written: {error}") from error
-    if isinstance(job, list):
-        _say(job, loaded.texts)
+    if isinstance(folder, list):
+        say(folder, loaded.texts)
         return 1
-    return _run(job, style)
+    return _run(folder, style, detach)
 
 
 def _known(backend: str) -> None:
@@ -90,28 +93,47 @@ def _clean(loaded: Loaded, backend: str, unsupported: str) -> bool:
     from lorabridge.plan.check import check_loaded
 
     found = sorted(check_loaded(loaded, [backend], paths=True, unsupported=unsupported), key=sort_key)
-    _say(found, loaded.texts)
+    say(found, loaded.texts)
     return not any(item.severity == "error" for item in found)
 
 
-def _say(found: list[Diagnostic], texts: dict[str, str]) -> None:
+def say(found: list[Diagnostic], texts: dict[str, str]) -> None:
     """Findings go to stderr: stdout is for the events."""
     from lorabridge.diagnostics.render import render
 
     click.echo(render(found, "text", texts, color=sys.stderr.isatty() and not os.environ.get("NO_COLOR")), nl=False, err=True)
 
 
-def _run(job: Job, style: Any) -> int:
-    from lorabridge.run.display import choose
-    from lorabridge.run.launch import launch
+def _run(folder: RunFolder, style: Any, detach: bool) -> int:
+    from lorabridge.run.start import StartError, start
 
+    try:
+        start(folder)
+    except (StartError, OSError) as error:
+        raise click.ClickException(f"the run did not begin: {error}") from error
     if style != "jsonl":
-        click.echo(f"run folder {job.folder.path}")
-    verdict = launch(job, choose(style, sys.stdout))
+        click.echo(f"run folder {folder.path}")
+    if detach:
+        click.echo(f"it goes on without this terminal; `lorabridge watch {folder.path.name}` shows it", err=True)
+        return 0
+    return show(folder, style, stops=True)
+
+
+def show(folder: RunFolder, style: Any, *, stops: bool) -> int:
+    """Show a run until its end, and say what came of it; returns its exit code, 0 when we went away before."""
+    from lorabridge.run.attach import attach
+    from lorabridge.run.display import choose
+    from lorabridge.run.verdict import verdict_in
+
+    seen = attach(folder, choose(style, sys.stdout), stops=stops)
+    if seen.left:
+        return 0
+    verdict = verdict_in(seen.state, seen.view, folder)
     diagnostic = verdict.diagnostic()
     if diagnostic is not None:
-        _say([diagnostic], {})
+        say([diagnostic], {})
     if style != "jsonl":
         click.echo(f"{verdict.reason}: {verdict.cause}" if verdict.cause and diagnostic is None else verdict.reason)
-        click.echo(f"report     {job.folder.report}")
+        if folder.report.exists():
+            click.echo(f"report     {folder.report}")
     return verdict.code

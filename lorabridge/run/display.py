@@ -120,6 +120,8 @@ class Plain:
                 self._line(f"{record['event']} {clean(latest([record]) or str(record.get('text', '')))}".rstrip() + _at(record))
             case "warning" | "error":
                 self._line(f"{record['event']}: {clean(str(record.get('text', '')))}")
+            case "control" | "alarm":
+                self._line(requested(record))
 
     def _progress(self, record: Record, view: View) -> None:
         step, total = record.get("step"), record.get("total") or (view.total if record["event"] == "progress" else None)
@@ -153,6 +155,13 @@ def progress_line(record: Record, view: View) -> str:
     if record["event"] == "progress":
         parts += numbers(view)
     return "  ".join(parts)
+
+
+def requested(record: Record) -> str:
+    """A request to the run, or what a watchdog saw, as a line."""
+    what = f"{record['request']} {record.get('state', '')}" if record["event"] == "control" else f"alarm {record.get('code', '')}"
+    text = clean(str(record.get("text", "")))
+    return f"{what}: {text}" if text else what
 
 
 def _at(record: Record) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+_RESERVE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,26 @@ class RunFolder:
         return self.path / "events.jsonl"
 
     @property
+    def state(self) -> Path:
+        """Where the run stands; see `run.state`."""
+        return self.path / "state.json"
+
+    @property
+    def lock(self) -> Path:
+        """Locked by the supervisor for as long as it lives."""
+        return self.path / ".supervisor.lock"
+
+    @property
+    def supervisor_log(self) -> Path:
+        """What the supervisor itself says: nothing, unless lorabridge has a defect."""
+        return self.path / "logs" / "supervisor.log"
+
+    @property
+    def reserve(self) -> Path:
+        """Room for the last words on a full disk; given back when it is needed, or at the end."""
+        return self.path / ".reserve"
+
+    @property
     def output(self) -> Path:
         """What the trainer makes."""
         return self.path / "output"
@@ -65,6 +88,16 @@ class RunFolder:
         self.path.mkdir()
         for part in (self.compiled, self.path / "logs", self.output):
             part.mkdir()
+        self.reserve.write_bytes(b"\0" * _RESERVE)
+
+    def request(self, name: str) -> Path:
+        """The file by which somebody asks the run for something: `stop`, `pause`, `checkpoint`, `sample`."""
+        return self.path / f".{name}"
+
+    def spend_reserve(self) -> None:
+        """Make room."""
+        with contextlib.suppress(OSError):
+            self.reserve.unlink()
 
 
 def fresh(parent: Path, name: str, now: float) -> Iterator[RunFolder]:

@@ -3,58 +3,67 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from lorabridge.backends.base import Artifacts, Backend, Installation, Plan, Stage
+from lorabridge.backends.base import Stage
 from lorabridge.backends.events import Event, LogParser
-from lorabridge.families.resolve import Resolved
+from lorabridge.run.desk import Desk
 from lorabridge.run.display import Display
 from lorabridge.run.folder import RunFolder
-from lorabridge.run.process import Interrupt, Patience, Process
-from lorabridge.run.record import EventLog
+from lorabridge.run.guard import Guard
+from lorabridge.run.job import Job, command
+from lorabridge.run.process import Interrupt, Process
+from lorabridge.run.record import EventLog, Record
 from lorabridge.run.redact import Redactor, secrets_in
-from lorabridge.run.report import write_curve, write_report
+from lorabridge.run.report import write_curve
+from lorabridge.run.state import Keeper
 from lorabridge.run.verdict import StageEnd, Verdict, judge
 from lorabridge.run.view import View
 
 _TICK = 0.1
-_PLACEHOLDER = re.compile(r"\{(python|home|files|bin)\}")
-_KEPT_AT_ONCE = ("save", "state", "stage", "start", "end")
-
-
-@dataclass(frozen=True)
-class Job:
-    """Everything that a run needs, decided. `environ` is what the stages inherit."""
-
-    folder: RunFolder
-    plan: Plan
-    backend: Backend
-    installation: Installation
-    resolved: Resolved
-    environ: Mapping[str, str]
-    patience: Patience = field(default_factory=Patience)
+_KEPT_AT_ONCE = ("save", "state", "stage", "start", "supervisor", "control", "alarm", "verified", "end")
 
 
 class Recorder:
-    """The one way of an event: to the log, into the view, onto the display."""
+    """The one way of an event: to the log, into the view, onto the display.
 
-    def __init__(self, log: EventLog, view: View, display: Display) -> None:
+    On a full disk progress is lost and counted, never the training; what must be kept uses the reserve of the run folder, and
+    raises OSError when that is not enough.
+    """
+
+    def __init__(self, folder: RunFolder, log: EventLog, view: View, display: Display) -> None:
+        self._folder = folder
         self._log = log
         self.view = view
         self._display = display
+        self._lost = 0
 
     def tell(self, stage: str | None, event: Mapping[str, Any]) -> None:
         """Record one event."""
-        record = self._log.write(stage, event)
-        if record["event"] in _KEPT_AT_ONCE:
+        kept = event["event"] in _KEPT_AT_ONCE
+        record = self._write(stage, event, kept)
+        if kept:
             self._log.sync()
         self.view.feed(record)
         self._display.show(record, self.view)
+
+    def _write(self, stage: str | None, event: Mapping[str, Any], kept: bool) -> Record:
+        try:
+            record = self._log.write(stage, event)
+        except OSError:
+            if not kept:
+                self._lost += 1
+                return {"seq": 0, "time": round(time.time() * 1000), "stage": stage, **event}
+            self._folder.spend_reserve()
+            record = self._log.write(stage, event)
+        if self._lost:
+            text = f"{self._lost} events could not be recorded: the disk took nothing"
+            with contextlib.suppress(OSError):
+                self._log.write(stage, {"event": "warning", "text": text})
+                self._lost = 0
+        return record
 
     def tick(self) -> None:
         """A moment has passed without an event."""
@@ -62,38 +71,62 @@ class Recorder:
         self._display.tick(self.view)
 
 
+class Run:
+    """What the parts of one run share while it goes on."""
+
+    def __init__(self, job: Job, recorder: Recorder, keeper: Keeper, interrupt: Interrupt) -> None:
+        self.job, self.recorder, self.keeper, self.interrupt = job, recorder, keeper, interrupt
+        self.desk = Desk(job.folder, job.control, job.place, recorder.tell, job.patience)
+        self.guard = Guard(job, recorder.tell, self.desk)
+        self._heeded = 0
+
+    def heed(self) -> None:
+        """Take requests and signals."""
+        while self.interrupt.count > self._heeded:
+            self._heeded += 1
+            self.desk.ask("stop", self.interrupt.name)
+        self.desk.look()
+        self.keeper.held(self.desk.held)
+
+
 def launch(job: Job, display: Display) -> Verdict:
     """Run the job to its end, whatever the end. No process of it is left when this returns."""
     view = View()
+    keeper = Keeper(job.folder, job.gpus)
     with Interrupt() as interrupt, EventLog(job.folder.events) as log:
-        recorder = Recorder(log, view, display)
+        run = Run(job, Recorder(job.folder, log, view, display), keeper, interrupt)
         try:
-            verdict = _run(job, recorder, interrupt)
+            verdict = _run(run)
         except OSError as error:
             verdict = Verdict("failed", f"lorabridge could not go on: {error}", view.current)
         except Exception as error:
-            _end(Verdict("failed", f"lorabridge itself failed: {error!r}"), recorder, display)
+            _end(Verdict("failed", f"lorabridge itself failed: {error!r}"), run, display)
             raise
-        _end(verdict, recorder, display)
+        _end(verdict, run, display)
         with contextlib.suppress(OSError):  # the verdict stands, with or without its page
-            write_report(job.folder, job.plan, job.installation, job.resolved, view, artifacts_of(job), verdict)
+            job.report(view, verdict)
     return verdict
 
 
-def _run(job: Job, recorder: Recorder, interrupt: Interrupt) -> Verdict:
+def _run(run: Run) -> Verdict:
+    job, view = run.job, run.recorder.view
     stages = [{"name": stage.name, "title": stage.title} for stage in job.plan.stages]
-    name = job.resolved.config.name
-    recorder.tell(None, {"event": "start", "name": name, "backend": job.plan.backend, "total": job.plan.total_steps, "stages": stages})
-    ends = _stages(job, recorder, interrupt)
-    return judge(job.folder, job.plan, recorder.view, ends, artifacts_of(job), interrupt.name)
+    start = {"event": "start", "name": job.name, "backend": job.plan.backend, "total": job.plan.total_steps, "stages": stages}
+    run.recorder.tell(None, start | ({"gpus": list(job.gpus)} if job.gpus else {}))
+    run.keeper.running()
+    ends = _stages(run)
+    return judge(job.folder, job.plan, view, ends, job.artifacts, run.desk.stopping, job.check, run.guard.verdict)
 
 
-def _end(verdict: Verdict, recorder: Recorder, display: Display) -> None:
+def _end(verdict: Verdict, run: Run, display: Display) -> None:
     """The last record. A disk that takes no more must not hide the verdict."""
-    end = {"event": "end", "reason": verdict.reason, "code": verdict.code, "cause": verdict.cause, "step": recorder.view.step}
+    step = run.recorder.view.step
+    run.job.folder.spend_reserve()
     try:
         with contextlib.suppress(OSError):
-            recorder.tell(None, end)
+            run.recorder.tell(None, {"event": "end", "reason": verdict.reason, "code": verdict.code, "cause": verdict.cause, "step": step})
+        with contextlib.suppress(OSError):
+            run.keeper.ended(verdict.reason, verdict.code, verdict.cause, step)
     finally:
         display.close()
 
@@ -104,33 +137,31 @@ def draw(folder: RunFolder, view: View) -> None:
         write_curve(folder, view)
 
 
-def artifacts_of(job: Job) -> Artifacts:
-    """What the trainer left, as its backend knows it."""
-    return job.backend.artifacts(job.folder.output, job.resolved.config.name)
-
-
-def _stages(job: Job, recorder: Recorder, interrupt: Interrupt) -> list[StageEnd]:
+def _stages(run: Run) -> list[StageEnd]:
     ends: list[StageEnd] = []
-    for stage in job.plan.stages:
-        if interrupt.count:
+    for stage in run.job.plan.stages:
+        run.heed()
+        if run.desk.stopping:
             break
-        ends.append(run_stage(job, stage, recorder, interrupt))
-        draw(job.folder, recorder.view)
+        ends.append(run_stage(run, stage))
+        draw(run.job.folder, run.recorder.view)
         if ends[-1].code != 0:
             break
     return ends
 
 
-def run_stage(job: Job, stage: Stage, recorder: Recorder, interrupt: Interrupt) -> StageEnd:
+def run_stage(run: Run, stage: Stage) -> StageEnd:
     """Run one stage as a process group."""
-    began = time.monotonic()
-    recorder.tell(stage.name, {"event": "stage", "state": "started", "title": stage.title})
+    began, tell = time.monotonic(), run.recorder.tell
+    tell(stage.name, {"event": "stage", "state": "started", "title": stage.title})
+    run.guard.started(stage)
     try:
-        code = _watch(job, stage, recorder, interrupt)
+        code = _watch(run, stage)
     except _StartError as error:
         code = None
-        recorder.tell(stage.name, {"event": "error", "text": str(error)})
-    recorder.tell(stage.name, {"event": "stage", "state": "ended", "code": code, "seconds": round(time.monotonic() - began, 3)})
+        tell(stage.name, {"event": "error", "text": str(error)})
+    run.guard.ended(stage, code)
+    tell(stage.name, {"event": "stage", "state": "ended", "code": code, "seconds": round(time.monotonic() - began, 3)})
     return StageEnd(stage.name, code)
 
 
@@ -138,56 +169,54 @@ class _StartError(Exception):
     pass
 
 
-def _watch(job: Job, stage: Stage, recorder: Recorder, interrupt: Interrupt) -> int | None:
+def _watch(run: Run, stage: Stage) -> int | None:
+    job = run.job
     argv, env, cwd = command(job, stage)
     with job.folder.log(stage.name).open("ab", buffering=0) as log:
         try:
-            process = Process(argv, env, cwd, job.patience)
+            if job.trains(stage):
+                env.update(job.control.begin(job.place))
+            process = Process(argv, env, cwd, job.patience, bound=job.bound, keep=job.keep)
         except OSError as error:
             raise _StartError(f"`{argv[0]}` cannot be started: {error.strerror or error}") from error
         with process:
-            _pump(process, Tee(log.write, job, stage, recorder), recorder, interrupt, job.patience)
+            run.keeper.trains(process.pid, stage.name, process.mark)
+            run.desk.enter(process, stage.name, job.trains(stage))
+            try:
+                _pump(run, process, Tee(log.write, run, stage))
+            finally:
+                run.desk.leave()
         return process.code
 
 
-def _pump(process: Process, tee: Tee, recorder: Recorder, interrupt: Interrupt, patience: Patience) -> None:
-    heeded = 0
+def _pump(run: Run, process: Process, tee: Tee) -> None:
+    view, patience = run.recorder.view, run.job.patience
     failed_at: float | None = None
     while (data := process.read(_TICK)) is not None:
         if data:
             tee.feed(data)
-        if interrupt.count > heeded:
-            process.stop() if heeded == 0 else process.kill()
-            heeded = interrupt.count
-            recorder.tell(tee.stage, {"event": "warning", "text": _stopping(interrupt, heeded)})
-        if failed_at is None and recorder.view.stages[tee.stage].finish == "failed":
+        run.heed()
+        run.guard.tick()
+        if failed_at is None and view.stages[tee.stage].finish == "failed":
             failed_at = time.monotonic()
-        elif failed_at is not None and time.monotonic() - failed_at > patience.failed:
-            recorder.tell(tee.stage, {"event": "warning", "text": "the trainer failed and did not end: ended it"})
+        elif failed_at is not None and time.monotonic() - failed_at > patience.failed and not run.desk.held:
+            run.recorder.tell(tee.stage, {"event": "warning", "text": "the trainer failed and did not end: ended it"})
             failed_at = float("inf")
             process.stop()
-        recorder.tick()
+        run.recorder.tick()
     tee.close()
-
-
-def _stopping(interrupt: Interrupt, count: int) -> str:
-    return (
-        f"{interrupt.name}: asked the trainer to stop; once more to kill it"
-        if count == 1
-        else f"{interrupt.name} again: killed the trainer"
-    )
 
 
 class Tee:
     """The bytes of a stage: masked, kept, and understood. A parser that fails costs events, never the run."""
 
-    def __init__(self, keep: Callable[[bytes], object], job: Job, stage: Stage, recorder: Recorder) -> None:
+    def __init__(self, keep: Callable[[bytes], object], run: Run, stage: Stage) -> None:
         self.stage = stage.name
         self._keep = keep
-        self._folder = job.folder
-        self._redactor = Redactor(secrets_in({**job.environ, **stage.env}))
-        self._parser: LogParser | None = job.backend.parser(stage.name)
-        self._recorder = recorder
+        self._run = run
+        self._lost = 0
+        self._redactor = Redactor(secrets_in({**run.job.environ, **stage.env}))
+        self._parser: LogParser | None = run.job.trainer.parser(stage.name)
 
     def feed(self, data: bytes) -> None:
         """Take some bytes."""
@@ -199,8 +228,18 @@ class Tee:
         self._parse(lambda parser: parser.close())
 
     def _take(self, shown: bytes) -> None:
-        self._keep(shown)
+        self._write(shown)
         self._parse(lambda parser: parser.feed(shown))
+
+    def _write(self, shown: bytes) -> None:
+        """A disk that is full for a while costs bytes of the raw log, and says so in it; the training goes on."""
+        try:
+            if self._lost and shown:
+                self._keep(b"\n[lorabridge: %d bytes are missing here, the disk took nothing]\n" % self._lost)
+                self._lost = 0
+            self._keep(shown)
+        except OSError:
+            self._lost += len(shown)
 
     def _parse(self, call: Callable[[LogParser], list[Event]]) -> None:
         if self._parser is None:
@@ -210,23 +249,12 @@ class Tee:
         except Exception as error:  # an outside backend's parser must not end a training
             self._parser, events = None, [Event("warning", text=f"the log parser failed, progress is not shown any more: {error!r}")]
         for event in events:
-            self._recorder.tell(self.stage, event.record())
-            if event.event == "save":
-                draw(self._folder, self._recorder.view)
+            self._tell(event)
 
-
-def command(job: Job, stage: Stage) -> tuple[list[str], dict[str, str], Path]:
-    """The stage's command, environment and working directory, with its placeholders filled in."""
-    places = {
-        "python": str(job.installation.python),
-        "home": str(job.installation.home),
-        "files": str(job.folder.compiled),
-        "bin": str(job.installation.python.parent),
-    }
-
-    def fill(text: str, first: bool = False) -> str:
-        return _PLACEHOLDER.sub(lambda match: places[match[1]] if first or match[1] != "bin" else match[0], text)
-
-    argv = [fill(part, first=index == 0) for index, part in enumerate(stage.argv)]
-    env = {**job.environ, "PYTHONUNBUFFERED": "1", **{name: fill(value) for name, value in stage.env.items()}}
-    return argv, env, Path(fill(stage.cwd))
+    def _tell(self, event: Event) -> None:
+        run = self._run
+        run.recorder.tell(self.stage, event.record())
+        run.desk.hear(event.event)
+        run.guard.hear(event)
+        if event.event == "save":
+            draw(run.job.folder, run.recorder.view)

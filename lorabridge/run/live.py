@@ -13,7 +13,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from lorabridge.run.display import clean, numbers
+from lorabridge.run.display import clean, numbers, requested
 from lorabridge.run.record import Record
 from lorabridge.run.view import StageView, View, duration, latest
 
@@ -38,6 +38,8 @@ class Live:
             self._console.print(
                 f"[{color}]{record['event']}[/]: {escape(clean(str(record.get('text', ''))))}", soft_wrap=True, highlight=False
             )
+        elif record["event"] in ("control", "alarm"):
+            self._console.print(f"[yellow]{escape(requested(record))}[/]", soft_wrap=True, highlight=False)
         self._draw(view, at_once=record["event"] in ("stage", "end"))
 
     def tick(self, view: View) -> None:

@@ -1,4 +1,4 @@
-"""From a loaded config to a job: compile, find the trainer, make the run folder, write down what will be done."""
+"""From a loaded config to a run folder: compile, find the trainer, write down what will be done. `job_of` reads it back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lorabridge import __version__
-from lorabridge.backends import get_backend
+from lorabridge.backends import get_backend, module_of
 from lorabridge.backends.base import Installation, Plan, Site
 from lorabridge.config.load import Loaded
 from lorabridge.config.schema import Config
@@ -24,8 +24,8 @@ from lorabridge.files import write_atomic
 from lorabridge.plan.compile import compile_config
 from lorabridge.plan.show import shown_lines
 from lorabridge.plan.write import compiled_files, home_variable, write_files
-from lorabridge.run.folder import fresh
-from lorabridge.run.launch import Job
+from lorabridge.run.folder import RunFolder, fresh
+from lorabridge.run.state import State, write_state
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Request:
     """What the caller asks for. `parent` is where the run folder goes; None follows `output.dir`.
 
     `seed` is the number that a random seed was locked to; None draws one.
+    `folder` is one that was made already, empty; `source` the user's file when `file` is lorabridge's own copy; `origin` what the run
+    continues, as it goes into the record.
     """
 
     file: Path
@@ -41,10 +43,13 @@ class Request:
     parent: Path | None = None
     overrides: Sequence[str] = ()
     seed: int | None = None
+    folder: RunFolder | None = None
+    source: Path | None = None
+    origin: Mapping[str, Any] | None = None
 
 
-def prepare(loaded: Loaded, request: Request, environ: Mapping[str, str]) -> Job | list[Diagnostic]:
-    """The job, its folder written; or the findings that prevent it, and nothing was written.
+def prepare(loaded: Loaded, request: Request, environ: Mapping[str, str]) -> RunFolder | list[Diagnostic]:
+    """The folder of a run, complete; or the findings that prevent it, and nothing was written.
 
     `loaded` must be without errors. Raises OSError when the folder cannot be written.
     """
@@ -57,22 +62,31 @@ def prepare(loaded: Loaded, request: Request, environ: Mapping[str, str]) -> Job
         return [_absent(request.backend, backend.TITLE, found)]
     seed = resolved.config.train.seed
     site_seed = (request.seed or secrets.randbelow(2**32 - 1) + 1) if seed == "random" else None
-    for folder in islice(fresh(_parent(loaded, resolved.config, request), resolved.config.name, time.time()), 100):
-        root, output = loaded.root.absolute().as_posix(), folder.output.as_posix()
-        plan = compile_config(
-            loaded, request.backend, Site(root, output, request.unsupported, site_seed, request.file.name, folder.compiled.as_posix())
-        )
+    places = [request.folder] if request.folder else fresh(_parent(loaded, resolved.config, request), resolved.config.name, time.time())
+    for folder in islice(places, 100):
+        plan = compile_config(loaded, request.backend, _site(loaded, request, folder, site_seed))
         if not plan.ok:
             return list(plan.diagnostics)
         try:
-            folder.create()
+            if request.folder is None:
+                folder.create()
         except FileExistsError:
             continue
-        config = seeded(resolved.config, site_seed)
-        job = Job(folder, plan, backend, found, Resolved(config, resolved.family, resolved.variant, resolved.origins), environ)
-        _write(loaded, job, request, site_seed)
-        return job
+        _write(loaded, folder, plan, seeded(resolved.config, site_seed), _record(plan, found, resolved.config, request, site_seed))
+        return folder
     raise FileExistsError("a hundred runs began in this second")
+
+
+def _site(loaded: Loaded, request: Request, folder: RunFolder, seed: int | None) -> Site:
+    return Site(
+        loaded.root.absolute().as_posix(),
+        folder.output.as_posix(),
+        request.unsupported,
+        seed,
+        request.file.name,
+        folder.compiled.as_posix(),
+        folder.path.as_posix(),
+    )
 
 
 def _resolved(loaded: Loaded, trainer: str) -> Resolved | list[Diagnostic]:
@@ -109,22 +123,29 @@ def _absent(name: str, title: str, found: Installation | None) -> Diagnostic:
     return Diagnostic("LB701", message, fix=fix)
 
 
-def _write(loaded: Loaded, job: Job, request: Request, seed: int | None) -> None:
-    folder, plan = job.folder, job.plan
-    write_atomic(folder.source, request.file.read_bytes())
-    write_atomic(folder.resolved, resolved_text(loaded, job.resolved.config, request.file.name))
+def _write(loaded: Loaded, folder: RunFolder, plan: Plan, config: Config, record: Mapping[str, Any]) -> None:
+    write_atomic(folder.source, Path(record["file"]).read_bytes())
+    write_atomic(folder.resolved, resolved_text(loaded, config, Path(record["source"]).name))
     write_files(folder.compiled, compiled_files(plan, loaded))
-    write_atomic(folder.plan, json.dumps(_record(plan, job.installation, request, seed), indent=2, ensure_ascii=False) + "\n")
+    write_atomic(folder.plan, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+    write_state(folder, State(since=round(time.time() * 1000)))
 
 
-def _record(plan: Plan, installation: Installation, request: Request, seed: int | None) -> dict[str, Any]:
+def _record(plan: Plan, installation: Installation, config: Config, request: Request, seed: int | None) -> dict[str, Any]:
+    hardware = config.hardware
     return {
         "lorabridge": __version__,
+        "name": config.name,
+        "created": round(time.time() * 1000),
         "python": platform.python_version(),
         "system": platform.platform(),
-        "source": str(request.file.absolute()),
+        "source": str((request.source or request.file).absolute()),
+        "file": str(request.file.absolute()),
         "overrides": list(request.overrides),
         "backend": plan.backend,
+        "module": module_of(plan.backend),
+        "gpus": {"pinned": list(hardware.gpus), "count": 0 if hardware.device == "cpu" else hardware.pipeline_stages},
+        "origin": dict(request.origin) if request.origin else None,
         "trainer": {
             "home": str(installation.home),
             "python": str(installation.python),

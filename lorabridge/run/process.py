@@ -1,7 +1,6 @@
-"""One stage as a process group: start, read, stop by degrees, leave nothing behind.
+"""One stage as a process group: start, read, hold, stop by degrees, leave nothing behind.
 
-Whatever is not portable is in this module. On Windows there is no group to signal: every process of the stage is
-terminated instead, at once.
+On Windows there is no group to signal: every process of the stage is terminated instead, at once.
 """
 
 from __future__ import annotations
@@ -23,35 +22,54 @@ from typing import Any
 
 import psutil
 
+from lorabridge.run import system
+
 MARK = "LORABRIDGE_STAGE_MARK"
 """Environment variable by which processes are known that left the group."""
 
 _CHUNK = 1 << 16
-_WINDOWS = sys.platform == "win32"
-_KILL = signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL
+_WINDOWS = system.WINDOWS
+_KILL = system.KILL
 
 
 @dataclass(frozen=True)
 class Patience:
     """Seconds that a trainer gets: to save after an interrupt, to end after SIGTERM, for its children to end after it.
 
-    `failed`: to end after it said that it failed; some hang for ever instead.
+    `failed`: to end after it said that it failed; some hang for ever instead. `own`: to end in its own way, which waits for a step
+    and a save.
     """
 
     interrupt: float = 15.0
     terminate: float = 5.0
     linger: float = 3.0
     failed: float = 60.0
+    own: float = 180.0
 
 
 class Process:
     """A command in a session of its own; stdout and stderr come as one stream. Use as a context manager."""
 
-    def __init__(self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, patience: Patience | None = None) -> None:
-        """Start it. Raises OSError when it cannot be started."""
+    def __init__(
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        cwd: Path,
+        patience: Patience | None = None,
+        *,
+        bound: bool = False,
+        keep: Sequence[int] = (),
+    ) -> None:
+        """Start it. Raises OSError when it cannot be started.
+
+        `bound`: this process lives for this one only. It dies with us, and whatever is below us, but `helpers`, is part of it.
+        `keep`: descriptors that it inherits, locks that shall last as long as it does.
+        """
         self._patience = patience or Patience()
         self._mark = secrets.token_hex(8)
-        group: dict[str, Any] = {"creationflags": 0x200} if _WINDOWS else {"start_new_session": True}
+        self._bound = bound
+        group: dict[str, Any] = {"creationflags": 0x200} if _WINDOWS else {"start_new_session": True, "pass_fds": tuple(keep)}
+        arm = system.dying_with_parent() if bound else None
         self._child = subprocess.Popen(
             list(argv),
             stdin=subprocess.DEVNULL,
@@ -60,6 +78,7 @@ class Process:
             bufsize=0,
             env={**env, MARK: self._mark},
             cwd=cwd,
+            preexec_fn=arm,  # noqa: PLW1509 - one call of the kernel, prepared before the fork
             **group,
         )
         self._chunks: queue.Queue[bytes | None] = queue.Queue(maxsize=256)
@@ -80,6 +99,11 @@ class Process:
     def pid(self) -> int:
         """The leader's process id, which is also the group's."""
         return self._child.pid
+
+    @property
+    def mark(self) -> str:
+        """What its processes carry in their environment, under `MARK`."""
+        return self._mark
 
     @property
     def code(self) -> int | None:
@@ -120,6 +144,16 @@ class Process:
             self._steps = [(signal.SIGINT, self._patience.interrupt), (signal.SIGTERM, self._patience.terminate), (_KILL, 1.0)]
             self._step()
 
+    def hold(self) -> None:
+        """Freeze every process of the stage where it is; memory, also the GPU's, stays taken. A no-op where there is no SIGSTOP."""
+        if sys.platform != "win32":
+            self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Thaw what `hold` froze."""
+        if sys.platform != "win32":
+            self._signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """End the whole group now."""
         self._steps = [(_KILL, 1.0)]
@@ -137,19 +171,20 @@ class Process:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, number)
         for process in self.members():
-            if _WINDOWS or _session(process.pid) != self.pid or self._child.returncode is not None:
+            if _WINDOWS or system.session(process.pid) != self.pid or self._child.returncode is not None:
                 with contextlib.suppress(psutil.Error):
                     process.kill() if number == _KILL else process.terminate() if _WINDOWS else process.send_signal(number)
 
     def members(self) -> list[psutil.Process]:
-        """The living processes of the stage, also those that changed their session."""
-        return [process for process in psutil.process_iter() if self._belongs(process)]
+        """The living processes of the stage, also those that changed their session, and their environment too when it is bound."""
+        below = system.descendants(os.getpid()) - helpers() if self._bound else set()
+        return [process for process in psutil.process_iter() if self._belongs(process, below)]
 
-    def _belongs(self, process: psutil.Process) -> bool:
+    def _belongs(self, process: psutil.Process, below: set[int]) -> bool:
         try:
             if process.pid == os.getpid():
                 return False
-            ours = _session(process.pid) == self.pid or process.environ().get(MARK) == self._mark
+            ours = process.pid in below or system.session(process.pid) == self.pid or process.environ().get(MARK) == self._mark
             return ours and process.status() != psutil.STATUS_ZOMBIE
         except (psutil.Error, OSError):
             return False
@@ -186,13 +221,19 @@ class Process:
             self._child.stdout.close()
 
 
-def _session(pid: int) -> int:
-    if sys.platform == "win32":
-        return -1
-    try:
-        return os.getsid(pid)
-    except OSError:
-        return -1
+_helpers: set[int] = set()
+
+
+def helper(argv: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+    """Start a process of lorabridge's own, which is no part of a stage."""
+    child = subprocess.Popen(list(argv), stdin=subprocess.DEVNULL, **options)
+    _helpers.add(child.pid)
+    return child
+
+
+def helpers() -> set[int]:
+    """Those processes and what is below them."""
+    return _helpers.union(*(system.descendants(pid) for pid in _helpers)) if _helpers else set()
 
 
 class Interrupt:

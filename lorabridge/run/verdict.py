@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,11 +10,11 @@ from typing import Literal
 from lorabridge.backends.base import Artifacts, Plan
 from lorabridge.diagnostics import Diagnostic
 from lorabridge.run.cause import cause_of, out_of_memory, read_tail
-from lorabridge.run.delivery import problem_of
 from lorabridge.run.folder import RunFolder
+from lorabridge.run.state import State
 from lorabridge.run.view import View, where
 
-Reason = Literal["completed", "failed", "untrained", "out of memory", "diverged", "rejected", "interrupted", "stopped"]
+Reason = Literal["completed", "failed", "untrained", "out of memory", "diverged", "stalled", "rejected", "interrupted", "stopped", "lost"]
 
 EXIT: dict[Reason, int] = {
     "completed": 0,
@@ -21,18 +22,22 @@ EXIT: dict[Reason, int] = {
     "untrained": 3,
     "out of memory": 4,
     "diverged": 5,
+    "stalled": 6,
     "rejected": 7,
     "interrupted": 130,
     "stopped": 130,
+    "lost": 3,
 }
-"""The exit code of `lorabridge run`; 6 (stalled) is for the watchdogs."""
+"""The exit code of `lorabridge run`. `interrupted` is by a signal, `stopped` by a request; `lost`: the supervisor itself died."""
 
-_CODES: dict[Reason, str] = {"untrained": "LB703", "out of memory": "LB704", "diverged": "LB705", "rejected": "LB706"}
+_CODES: dict[Reason, str] = {"untrained": "LB703", "out of memory": "LB704", "diverged": "LB705", "rejected": "LB706", "lost": "LB707"}
 _FIXES: dict[Reason, str] = {
     "failed": "the log tells more; `lorabridge check --paths` finds what can be known before",
     "untrained": "look for what the trainer skipped in its log; often the data or a finished earlier run",
     "out of memory": "`memory.blocks_to_swap`, `memory.gradient_checkpointing: true`, `model.quantize`, a smaller resolution or batch",
     "diverged": "lower `optimizer.lr`, set `optimizer.max_grad_norm: 1.0`, prefer bf16 to fp16; earlier checkpoints may be good",
+    "lost": "`lorabridge resume` goes on from the last good state",
+    "stalled": "look at the last lines of the log for what it waited for; `lorabridge resume` goes on from the last good state",
     "rejected": "do not use this file; look for errors of the last save in the log, and at the free disk space",
 }
 
@@ -72,18 +77,41 @@ class StageEnd:
     code: int | None
 
 
-def judge(folder: RunFolder, plan: Plan, view: View, ends: list[StageEnd], artifacts: Artifacts, interrupted: str = "") -> Verdict:
-    """The verdict on a run that is over. `interrupted` names the signal that asked for the end."""
+def judge(
+    folder: RunFolder,
+    plan: Plan,
+    view: View,
+    ends: list[StageEnd],
+    artifacts: Artifacts,
+    interrupted: str,
+    check: Callable[[Path], str],
+    watched: Verdict | None = None,
+) -> Verdict:
+    """The verdict on a run that is over.
+
+    `interrupted` names the signal or the request that asked for the end, `check` tells why a checkpoint is no LoRA, `watched` is the
+    verdict of a watchdog that ended the run.
+    """
     expected = plan.total_steps if plan.total_steps is not None else view.total
-    step = view.step or 0
     through = len(ends) == len(plan.stages) and all(end.code == 0 for end in ends)
-    whole = through and (expected is None or step >= expected)
+    whole = through and (expected is None or (view.step or 0) >= expected)
     last = ends[-1].stage if ends else None
     log = folder.log(last) if last else None
+    if watched is not None and not whole:
+        return Verdict(watched.reason, watched.cause, last, log)
     if interrupted and not whole:
-        return Verdict("interrupted", f"stopped by {interrupted} at {where(view)}", last, log)
+        return Verdict(
+            "interrupted" if interrupted.startswith("SIG") else "stopped", f"stopped by {interrupted} at {where(view)}", last, log
+        )
     if not through:
         return _failed(folder, view, ends[-1]) if ends else Verdict("failed", "nothing was started")
+    problem = _shortfall(view, whole, expected, last, log)
+    return problem or _delivered(artifacts, check, last, log)
+
+
+def _shortfall(view: View, whole: bool, expected: int | None, last: str | None, log: Path | None) -> Verdict | None:
+    """What is wrong with a run all of whose stages ended without an error."""
+    step = view.step or 0
     if view.not_finite_at is not None:
         return Verdict(
             "diverged", f"the loss was not a finite number at step {view.not_finite_at}; what was saved after it is worthless", last, log
@@ -94,8 +122,25 @@ def judge(folder: RunFolder, plan: Plan, view: View, ends: list[StageEnd], artif
     # A trainer that says it is through may count otherwise than the plan; one that took no step did not train.
     if not whole and (finish != "completed" or step == 0):
         return Verdict("untrained", f"`{last}` ended without an error after {step} of {expected} planned steps", last, log)
-    problem = problem_of(artifacts.checkpoints[-1]) if artifacts.checkpoints else "no LoRA file was written"
+    return None
+
+
+def _delivered(artifacts: Artifacts, check: Callable[[Path], str], last: str | None, log: Path | None) -> Verdict:
+    problem = check(artifacts.checkpoints[-1]) if artifacts.checkpoints else "no LoRA file was written"
     return Verdict("rejected", f"the result is no LoRA: {problem}", last, log) if problem else Verdict("completed", stage=last, log=log)
+
+
+def _ended(watched: Verdict | None, by: str, view: View, stage: str | None, log: Path | None) -> Verdict:
+    """The run was ended before its time, by a watchdog or because somebody asked."""
+    if watched is not None:
+        return Verdict(watched.reason, watched.cause, stage, log)
+    return Verdict("interrupted" if by.startswith("SIG") else "stopped", f"stopped by {by} at {where(view)}", stage, log)
+
+
+def verdict_in(state: State, view: View, folder: RunFolder) -> Verdict:
+    """The verdict as the record of a run tells it."""
+    reason: Reason = next((word for word in EXIT if word == state.reason), "failed")
+    return Verdict(reason, state.cause, view.current, folder.log(view.current) if view.current else None)
 
 
 def _failed(folder: RunFolder, view: View, end: StageEnd) -> Verdict:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import sys
 import textwrap
@@ -15,15 +14,18 @@ from typing import Any
 import pytest
 
 from lorabridge.backends.base import Artifacts, Installation, Note, Plan, Stage
-from lorabridge.backends.events import Event, LineCutter
 from lorabridge.config.load import load
 from lorabridge.families.resolve import Resolved, resolve
 from lorabridge.run.display import Plain
 from lorabridge.run.folder import RunFolder, fresh
-from lorabridge.run.launch import Job, launch
+from lorabridge.run.job import Job
+from lorabridge.run.launch import launch
 from lorabridge.run.process import Patience
 from lorabridge.run.record import read_events
+from lorabridge.run.report import write_report
 from lorabridge.run.verdict import Verdict
+
+from .fake_backend import PRELUDE, JsonParser
 
 CONFIG = """\
 lorabridge: 1
@@ -36,37 +38,6 @@ sample: {every: 5 steps, prompts: ["[trigger] on a beach", "a beach"]}
 """
 
 QUICK = Patience(1.0, 1.0, 0.5, 0.5)
-
-PRELUDE = """\
-import json, os, signal, struct, subprocess, sys, time
-from pathlib import Path
-OUT = Path(os.environ["FAKE_OUT"])
-def say(**event): print(json.dumps(event), flush=True)
-def steps(first, last, total=10, loss=1.0):
-    for step in range(first, last + 1): say(event="progress", step=step, total=total, loss=loss / step, lr=1e-4)
-def lora(name="cat-toy.safetensors", body=None):
-    keys = [("down", [8, 2]), ("up", [2, 8])]
-    at = {f"lora_unet_a.lora_{key}.weight": {"dtype": "F32", "shape": shape, "data_offsets": [64 * i, 64 * i + 64]} for i, (key, shape) in enumerate(keys)}
-    header = json.dumps(at).encode()
-    (OUT / name).write_bytes(struct.pack("<Q", len(header)) + header + b"1234" * 32 if body is None else body)
-    say(event="save", path=str(OUT / name), step=10)
-"""
-
-
-class JsonParser:
-    """Event lines of the fake trainers; all else is ignored."""
-
-    def __init__(self) -> None:
-        self._cutter = LineCutter()
-
-    def feed(self, data: bytes) -> list[Event]:
-        return self._events(self._cutter.feed(data))
-
-    def close(self) -> list[Event]:
-        return self._events(self._cutter.close())
-
-    def _events(self, lines: list[str]) -> list[Event]:
-        return [Event(**json.loads(line)) for line in lines if line.startswith('{"event"')]
 
 
 class FakeBackend:
@@ -131,7 +102,12 @@ def make_job(tmp_path: Path, resolved: Resolved) -> Callable[..., Job]:
         plan = Plan("fake", (), stages, (note, Note("exact", "optimizer.lr", "1e-4", "train:learning_rate", "0.0001")), (), total)
         place = Installation(tmp_path, Path(sys.executable), "0123456789abcdef", True)
         environ = {"PATH": os.environ["PATH"], **(env or {})}
-        return Job(folder, plan, FakeBackend(parser), place, resolved, environ, patience)
+        trainer = FakeBackend(parser)
+
+        def report(view: Any, verdict: Verdict) -> None:
+            write_report(folder, plan, place, resolved, view, trainer.artifacts(folder.output, "cat-toy"), verdict)
+
+        return Job(folder, "cat-toy", plan, trainer, place, environ, patience, report=report)
 
     return make
 

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-import types
 from pathlib import Path
 
 import psutil
@@ -16,14 +15,17 @@ import pytest
 from click.testing import CliRunner
 
 from lorabridge.backends import BACKENDS
-from lorabridge.backends.base import File, Installation, Plan, Stage
 from lorabridge.cli.run import command
 from lorabridge.config.load import load
 from lorabridge.families.resolve import resolve
+from lorabridge.run.folder import RunFolder
 from lorabridge.run.prepare import Request, prepare
 from lorabridge.run.record import read_events
+from lorabridge.run.settle import supervised
+from lorabridge.run.state import read_state
 
-from .conftest import PRELUDE, FakeBackend
+from . import fake_backend
+from .supervised import end_all, family_of, last, said, until
 from .tinypng import png
 
 CONFIG = """\
@@ -36,23 +38,6 @@ datasets: [{images: pictures}]
 train: {for: 10 steps, seed: SEED}
 output: {dir: results}
 """
-
-
-class Registered(FakeBackend):
-    """The fake trainer as a backend package."""
-
-    script = "steps(1, 10); lora()"
-    problems: tuple[str, ...] = ()
-    found = True
-
-    def lower(self, resolved, loaded, site):
-        env = {"FAKE_OUT": site.output or ""}
-        stage = Stage("train", ("{python}", "{files}/train.py"), env, "{files}")
-        text = PRELUDE + self.script + f"\n# seed {site.seed or resolved.config.train.seed}\n"
-        return Plan("musubi", (File("train.py", text),), (stage,), (), (), 10)
-
-    def locate(self, environ):
-        return Installation(Path("/"), Path(sys.executable), "abc", None, self.problems) if self.found else None
 
 
 @pytest.fixture
@@ -69,16 +54,13 @@ def config(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def backend(monkeypatch):
-    fake = Registered()
-    module = types.ModuleType("lorabridge_fake_backend")
-    for name in ("NAME", "TITLE", "COMMIT", "ROWS", "HANDLED"):
-        setattr(module, name, getattr(fake, name))
-    for name in ("lower", "locate", "parser", "artifacts"):
-        setattr(module, name, getattr(fake, name))
-    monkeypatch.setitem(sys.modules, "lorabridge_fake_backend", module)
-    monkeypatch.setitem(BACKENDS, "musubi", "lorabridge_fake_backend")
-    return fake
+def backend(monkeypatch, tmp_path):
+    """The fake trainer under the name of a real one; returns what it does, to be changed."""
+    settings = dict(fake_backend.SETTINGS)
+    monkeypatch.setattr(fake_backend, "SETTINGS", settings)
+    monkeypatch.setitem(BACKENDS, "musubi", "tests.run.fake_backend")
+    monkeypatch.setenv("LORABRIDGE_STATE_HOME", str(tmp_path / "home"))
+    return settings
 
 
 def invoke(*args: str):
@@ -123,8 +105,8 @@ def test_a_random_seed_is_drawn_once_and_written_down(config, backend):
 
 def test_runs_of_the_same_second_have_folders_of_their_own(config, backend, monkeypatch):
     monkeypatch.setattr(time, "time", lambda: 1_790_000_000.0)
-    jobs = [prepare(load(config), Request(config, "musubi"), os.environ) for _ in range(3)]
-    names = [job.folder.path.name for job in jobs]
+    folders = [prepare(load(config), Request(config, "musubi"), os.environ) for _ in range(3)]
+    names = [folder.path.name for folder in folders]
     assert names[1:] == [names[0] + "-2", names[0] + "-3"]
 
 
@@ -148,7 +130,7 @@ def test_missing_pictures_are_found_before_the_start(config, backend):
     ("found", "problems", "text"), [(False, (), "set LORABRIDGE_MUSUBI_HOME"), (True, ("no torch",), "cannot be used: no torch")]
 )
 def test_a_trainer_that_is_not_there(config, backend, found, problems, text):
-    backend.found, backend.problems = found, problems
+    backend["found"], backend["problems"] = found, problems
     result = invoke(str(config))
     assert result.return_value == 1
     assert "LB701" in result.output
@@ -163,7 +145,7 @@ def test_an_unknown_trainer_is_a_usage_error(config):
 
 
 def test_a_failure_names_cause_stage_log_and_way_out(config, backend):
-    backend.script = "steps(1, 2); raise RuntimeError('CUDA out of memory. Tried to allocate 2.00 GiB')"
+    backend["script"] = "steps(1, 2); raise RuntimeError('CUDA out of memory. Tried to allocate 2.00 GiB')"
     result = invoke(str(config))
     assert result.return_value == 4
     assert "error[LB704] `train` failed: RuntimeError: CUDA out of memory" in result.output
@@ -190,60 +172,89 @@ def test_overrides_reach_the_run(config, backend):
 WHOLE = """
 import sys
 sys.path[:0] = {path!r}
-from tests.run.test_run_command import Registered
+from tests.run import fake_backend
 from lorabridge.backends import BACKENDS
-import types
-fake = Registered()
-fake.script = {script!r}
-module = types.ModuleType("lorabridge_fake_backend")
-for name in ("NAME", "TITLE", "COMMIT", "ROWS", "HANDLED", "lower", "locate", "parser", "artifacts"):
-    setattr(module, name, getattr(fake, name))
-sys.modules["lorabridge_fake_backend"] = module
-BACKENDS["musubi"] = "lorabridge_fake_backend"
+fake_backend.SETTINGS["script"] = {script!r}
+BACKENDS["musubi"] = "tests.run.fake_backend"
 from lorabridge.cli.main import main
 main()
 """
 
 
+@pytest.fixture
+def program(config, backend):
+    """The whole program in a process of its own; what it started is killed at the end."""
+    children = []
+
+    def begin(script: str, *args: str) -> subprocess.Popen[str]:
+        code = WHOLE.format(path=[str(Path(__file__).parents[2])], script=script)
+        argv = [sys.executable, "-c", code, "run", str(config), "-b", "musubi", *args]
+        children.append(subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True))
+        return children[-1]
+
+    yield begin
+    for child in children:
+        child.kill()
+        child.communicate()
+    for folder in (config.parent / "results").iterdir():
+        end_all(RunFolder(folder))
+
+
+def the_run(config: Path) -> RunFolder:
+    (folder,) = until(lambda: list((config.parent / "results").glob("*")), "a run folder")
+    return RunFolder(folder)
+
+
+SLOW = "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)'])\nloop()"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_the_program_itself_is_interrupted(config, backend, number):
-    script = "say(event='progress', step=1, total=10, loss=1.0)\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)'])\ntime.sleep(300)"
-    program = WHOLE.format(path=[str(Path(__file__).parents[2])], script=script)
-    child = subprocess.Popen(
-        [sys.executable, "-c", program, "run", str(config), "-b", "musubi"], stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
-    family = wait_for_children(child.pid, 2)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_program_itself_is_interrupted(config, program, number):
+    child = program(SLOW)
+    run = the_run(config)
+    until(lambda: said(run, "progress"), "the first step")
+    family = family_of(run)
+    assert len(family) >= 2
     child.send_signal(number)
-    output, _ = child.communicate(timeout=30)
-    assert child.returncode == 130
-    assert f"interrupted: stopped by {number.name} at step 1 of 10" in output
-    (folder,) = (config.parent / "results").iterdir()
-    assert list(read_events(folder / "events.jsonl"))[-1]["reason"] == "interrupted"
+    output, errors = child.communicate(timeout=60)
+    assert child.returncode == 130, errors
+    assert f"interrupted: stopped by {number.name} at step " in output
+    assert last(run)["reason"] == "interrupted"
     assert not [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
+def test_a_terminal_that_is_closed_stops_nothing(config, program, number):
+    child = program("steps(1, 2)\nwhile not (OUT / 'go').exists(): time.sleep(0.05)\nsteps(3, 10); lora()")
+    run = the_run(config)
+    until(lambda: said(run, "progress"), "the first step")
+    child.send_signal(number)
+    child.communicate(timeout=30)
+    assert child.returncode == (0 if number == signal.SIGHUP else -number)
+    assert supervised(run)
+    (run.output / "go").touch()
+    until(lambda: read_state(run).phase == "ended", "the end")
+    assert last(run)["reason"] == "completed"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes")
-def test_a_reader_that_went_away_does_not_end_the_training(config, backend):
-    script = "steps(1, 5)\ntime.sleep(1.5)\nsteps(6, 10); lora()"
-    program = WHOLE.format(path=[str(Path(__file__).parents[2])], script=script)
-    child = subprocess.Popen(
-        [sys.executable, "-c", program, "run", str(config), "-b", "musubi", "--format", "jsonl"], stdout=subprocess.PIPE
-    )
-    assert child.stdout is not None
+def test_a_reader_that_went_away_does_not_end_the_training(config, program):
+    child = program("steps(1, 5)\ntime.sleep(1.5)\nsteps(6, 10); lora()", "--format", "jsonl")
     child.stdout.readline()
     child.stdout.close()
-    assert child.wait(timeout=30) == 0
-    (folder,) = (config.parent / "results").iterdir()
-    assert list(read_events(folder / "events.jsonl"))[-1]["reason"] == "completed"
+    assert child.wait(timeout=60) == 0
+    assert last(the_run(config))["reason"] == "completed"
 
 
-def wait_for_children(pid: int, count: int) -> list[psutil.Process]:
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        family = psutil.Process(pid).children(recursive=True)
-        if len(family) >= count:
-            time.sleep(0.5)
-            return family
-        time.sleep(0.05)
-    raise AssertionError("the trainer did not start")
+def test_detached(config, program):
+    child = program("steps(1, 10); lora()", "--detach")
+    output, errors = child.communicate(timeout=60)
+    assert child.returncode == 0
+    run = the_run(config)
+    assert str(run.path) in output
+    assert f"lorabridge watch {run.path.name}" in errors
+    until(lambda: read_state(run).phase == "ended" and not supervised(run), "the end")
+    assert last(run)["reason"] == "completed"
+    assert run.report.exists()

@@ -14,7 +14,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from lorabridge.run.folder import RunFolder
 from lorabridge.run.record import read_events
+
+from .supervised import family_of
 
 PARTS = [name for name in ("torch", "diffusers", "peft") if importlib.util.find_spec(name) is None]
 pytestmark = [
@@ -58,7 +61,8 @@ def test_an_interrupt_saves_and_leaves_no_process(tmp_path):
         if logs and any(record["event"] == "progress" for record in read_events(logs[0])):
             break
         time.sleep(0.2)
-    family = psutil.Process(child.pid).children(recursive=True)
+    family = family_of(RunFolder(run_folder(tmp_path / "demo")))
+    assert family
     child.send_signal(signal.SIGINT)
     output, _ = child.communicate(timeout=60)
     assert child.returncode == 130, output

@@ -179,7 +179,7 @@ def test_an_interrupted_run_is_recorded_and_leaves_no_process(run, number):
     assert (ran.verdict.reason, ran.verdict.code) == ("interrupted", 130)
     assert ran.verdict.cause == f"stopped by {number.name} at step 3 of 10"
     assert ran.events[-1]["reason"] == "interrupted"
-    assert f"{number.name}: asked the trainer to stop" in ran.named("warning")[0]["text"]
+    assert f"{number.name}: asked the trainer to stop" in ran.named("control")[0]["text"]
     assert not psutil.Process().children(recursive=True)
     assert ran.folder.report.exists()
 
@@ -216,7 +216,7 @@ def test_a_second_interrupt_kills(run):
     ran = run(TRAINER, patience=Patience(60, 60, 0.5, 60))
     assert time.monotonic() - began < 20
     assert ran.verdict.code == 130
-    assert [w["text"] for w in ran.named("warning")][-1] == "SIGINT again: killed the trainer"
+    assert [w["text"] for w in ran.named("control")][-1] == "SIGINT again: killed the trainer"
     assert not psutil.Process().children(recursive=True)
 
 

@@ -6,6 +6,7 @@ Read and executed at commit 27a03a91 (v0.12.26). Architectures and what each loa
 from __future__ import annotations
 
 from lorabridge.backends.ai_toolkit.archs import COMMIT, NAME, TITLE
+from lorabridge.backends.ai_toolkit.control import CONTROL
 from lorabridge.backends.ai_toolkit.layout import artifacts
 from lorabridge.backends.ai_toolkit.lift import lift
 from lorabridge.backends.ai_toolkit.locate import locate
@@ -15,4 +16,4 @@ from lorabridge.backends.ai_toolkit.rows import DATASET_ROWS, HANDLED, JOB_ROWS
 
 ROWS = JOB_ROWS + DATASET_ROWS
 
-__all__ = ["COMMIT", "HANDLED", "NAME", "ROWS", "TITLE", "artifacts", "lift", "locate", "lower", "parser"]
+__all__ = ["COMMIT", "CONTROL", "HANDLED", "NAME", "ROWS", "TITLE", "artifacts", "lift", "locate", "lower", "parser"]

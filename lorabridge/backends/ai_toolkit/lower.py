@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lorabridge.backends.ai_toolkit.archs import COMMIT, NAME, TITLE, Arch, arch_of
+from lorabridge.backends.ai_toolkit.control import DATABASE
 from lorabridge.backends.ai_toolkit.datasets import datasets, trigger
 from lorabridge.backends.ai_toolkit.model import model
 from lorabridge.backends.ai_toolkit.native import native
@@ -103,6 +104,12 @@ def _logging(low: Lowering) -> None:
     else:
         low.add("process:logging.use_ui_logger", True, "loss and learning rate of each step, in loss_log.db")
     low.add("process:performance_log_every", 10, "without it the trainer reports no speed")
+    if low.site.control:
+        low.add(
+            "process:sqlite_db_path",
+            f"{low.site.control}/{DATABASE}",
+            "the job row by which this run is asked for saves, samples and a stop",
+        )
 
 
 def _wandb(low: Lowering) -> None:

@@ -6,6 +6,7 @@ Read and executed at commit 8f83dbf. Model types and what each can do: `archs.AR
 from __future__ import annotations
 
 from lorabridge.backends.diffusion_pipe.archs import COMMIT, NAME, TITLE
+from lorabridge.backends.diffusion_pipe.control import CONTROL
 from lorabridge.backends.diffusion_pipe.layout import artifacts
 from lorabridge.backends.diffusion_pipe.lift import lift
 from lorabridge.backends.diffusion_pipe.locate import locate
@@ -15,4 +16,4 @@ from lorabridge.backends.diffusion_pipe.rows import DATASET_ROWS, EVAL_ROWS, HAN
 
 ROWS = MAIN_ROWS + DATASET_ROWS + EVAL_ROWS
 
-__all__ = ["COMMIT", "HANDLED", "NAME", "ROWS", "TITLE", "artifacts", "lift", "locate", "lower", "parser"]
+__all__ = ["COMMIT", "CONTROL", "HANDLED", "NAME", "ROWS", "TITLE", "artifacts", "lift", "locate", "lower", "parser"]

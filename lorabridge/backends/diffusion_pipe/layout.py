@@ -19,11 +19,16 @@ def artifacts(output: Path, name: str) -> Artifacts:
     """
     checkpoints: list[Path] = []
     states: list[Path] = []
-    for run in _folders(output / name, _RUN):
+    for run in run_folders(output, name):
         models = [folder for folder in _folders(run, _MODEL) if not (folder / "tmp").exists()]
         checkpoints += [path for folder in sorted(models, key=_order) for path in sorted(folder.glob("*.safetensors"))]
         states += sorted(_folders(run, _STATE), key=lambda path: int(path.name.removeprefix("global_step")))
     return Artifacts(tuple(checkpoints), tuple(states))
+
+
+def run_folders(output: Path, name: str) -> list[Path]:
+    """The folders that the trainer made, one per start, the oldest first."""
+    return _folders(output / name, _RUN)
 
 
 def _folders(parent: Path, pattern: re.Pattern[str]) -> list[Path]:

@@ -6,6 +6,7 @@ The trainer is part of this package, so it has no commit of its own; `trainer/jo
 from __future__ import annotations
 
 from lorabridge.backends.embedded.archs import NAME, TITLE
+from lorabridge.backends.embedded.control import CONTROL
 from lorabridge.backends.embedded.layout import artifacts
 from lorabridge.backends.embedded.lift import lift
 from lorabridge.backends.embedded.locate import locate
@@ -16,4 +17,4 @@ from lorabridge.backends.embedded.rows import DATASET_ROWS, HANDLED, JOB_ROWS
 COMMIT = ""
 ROWS = JOB_ROWS + DATASET_ROWS
 
-__all__ = ["COMMIT", "HANDLED", "NAME", "ROWS", "TITLE", "artifacts", "lift", "locate", "lower", "parser"]
+__all__ = ["COMMIT", "CONTROL", "HANDLED", "NAME", "ROWS", "TITLE", "artifacts", "lift", "locate", "lower", "parser"]

@@ -36,6 +36,12 @@ ROWS: tuple[Code, ...] = (
         refs=("ostris/ai-toolkit#975",),
     ),
     Code(
+        "LB707",
+        "the supervisor died",
+        "The process that supervised the run was killed, or the machine went down. What was left of the run was ended.",
+        "The trainer would have gone on unwatched, with a GPU that nothing knows of.",
+    ),
+    Code(
         "LB720",
         "the loss is not finite",
         "While training, the loss became NaN or infinite.",

@@ -1,0 +1,14 @@
+"""What musubi-tuner can be asked while it trains: nothing. Its loop reads no file and no socket (training/trainer_base.py:1922-2150)."""
+
+from __future__ import annotations
+
+from lorabridge.backends.control import Control, Refusal
+
+CONTROL = Control(
+    stop=Refusal("it listens to signals only, and saves nothing when one ends it", "what `save.every` has written stays"),
+    save=Refusal(
+        "musubi-tuner cannot be asked for a checkpoint while it trains", "set `save: {every: …, state: true}`; `pause` holds it as it is"
+    ),
+    sample=Refusal("musubi-tuner cannot be asked for samples while it trains", "set `sample: {every: …}`"),
+    signals="SIGINT and SIGTERM end it at once; nothing is saved",
+)

@@ -1,0 +1,65 @@
+"""The watchdogs at work: every sign of a run goes to them, and what they want is done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lorabridge.backends.base import Stage
+from lorabridge.backends.events import Event
+from lorabridge.run.desk import Desk
+from lorabridge.run.job import Job
+from lorabridge.run.verdict import Reason, Verdict
+from lorabridge.run.watch import Alarm, Facts, Sign, StageEnded, StageStarted, Watchdogs
+
+_EVERY = 1.0
+_REASONS: Mapping[str, Reason] = {"LB720": "diverged", "LB704": "out of memory"}
+
+
+class Guard:
+    """Feeds the watchdogs of one run. `verdict` is what the one that ended the run says; None while none did."""
+
+    def __init__(self, job: Job, tell: Callable[[str | None, Mapping[str, Any]], None], desk: Desk) -> None:
+        self._job, self._tell, self._desk = job, tell, desk
+        self._dogs = Watchdogs(Facts(job.plan.backend, total_steps=job.plan.total_steps, folder=Path(job.folder.output)))
+        self._stage: str | None = None
+        self._ticked_at = 0.0
+        self.verdict: Verdict | None = None
+
+    @property
+    def _now(self) -> float:
+        """Seconds without those that the run was paused."""
+        return time.monotonic() - self._desk.paused_seconds
+
+    def started(self, stage: Stage) -> None:
+        """A stage begins."""
+        self._stage = stage.name
+        self._feed(StageStarted(stage.name, self._job.trains(stage)))
+
+    def ended(self, stage: Stage, code: int | None) -> None:
+        """A stage is over."""
+        self._feed(StageEnded(stage.name, code, bool(self._desk.stopping)))
+
+    def hear(self, event: Event) -> None:
+        """The trainer said something."""
+        self._feed(event)
+
+    def tick(self) -> None:
+        """Time passes; while the run is paused it does not."""
+        now = time.monotonic()
+        if not self._desk.held and now - self._ticked_at >= _EVERY:
+            self._ticked_at = now
+            self._act(self._dogs.tick(self._now))
+
+    def _feed(self, sign: Sign) -> None:
+        self._act(self._dogs.feed(sign, self._now))
+
+    def _act(self, alarms: tuple[Alarm, ...]) -> None:
+        for alarm in alarms:
+            record = {"event": "alarm", "code": alarm.code, "text": alarm.text, "action": alarm.action, "evidence": list(alarm.evidence)}
+            self._tell(self._stage, record | ({"watchdog": alarm.watchdog} if alarm.watchdog else {}))
+            if alarm.action != "warn" and self.verdict is None and not self._desk.stopping:
+                self.verdict = Verdict(_REASONS.get(alarm.code, "failed"), alarm.text, self._stage)
+                self._desk.ask("stop", f"the watchdog `{alarm.watchdog or alarm.code}`", hard=alarm.action == "stop")

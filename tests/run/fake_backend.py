@@ -1,0 +1,106 @@
+"""A backend whose trainer is a script; importable by name, because the supervisor of a run is a process of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lorabridge.backends.base import Artifacts, File, Installation, Plan, Stage
+from lorabridge.backends.control import Ask, Control, Place, Refusal, touch
+from lorabridge.backends.events import Event, LineCutter
+
+NAME, TITLE, COMMIT, ROWS, HANDLED = "fake", "The fake trainer", "", (), {}
+
+SETTINGS: dict[str, Any] = {"script": "steps(1, 10); lora()", "problems": (), "found": True, "caches": ()}
+"""What the trainer does; tests change it in their own process, where `lower` and `locate` run."""
+
+PRELUDE = """\
+import json, os, signal, struct, subprocess, sys, time
+from pathlib import Path
+OUT = Path(os.environ["FAKE_OUT"])
+def say(**event): print(json.dumps(event), flush=True)
+def steps(first, last, total=10, loss=1.0):
+    for step in range(first, last + 1): say(event="progress", step=step, total=total, loss=loss / step, lr=1e-4)
+def lora(name="cat-toy.safetensors", body=None, step=10):
+    keys = [("down", [8, 2]), ("up", [2, 8])]
+    at = {f"lora_unet_a.lora_{key}.weight": {"dtype": "F32", "shape": shape, "data_offsets": [64 * i, 64 * i + 64]} for i, (key, shape) in enumerate(keys)}
+    header = json.dumps(at).encode()
+    (OUT / name).write_bytes(struct.pack("<Q", len(header)) + header + b"1234" * 32 if body is None else body)
+    say(event="save", path=str(OUT / name), step=step)
+def asked(name):
+    path = OUT / ("ask-" + name)
+    if path.exists():
+        path.unlink()
+        return True
+def loop(first=1, last=1_000_000, pause=0.05, total=1_000_000):
+    for step in range(first, last + 1):
+        steps(step, step, total)
+        if asked("save"): lora(f"cat-toy-{step:08d}.safetensors", step=step)
+        if asked("stop"):
+            lora(step=step); say(event="end", text="stopped"); sys.exit(0)
+        time.sleep(pause)
+"""
+
+
+class JsonParser:
+    """Event lines of the fake trainers; all else is ignored."""
+
+    def __init__(self) -> None:
+        self._cutter = LineCutter()
+
+    def feed(self, data: bytes) -> list[Event]:
+        return self._events(self._cutter.feed(data))
+
+    def close(self) -> list[Event]:
+        return self._events(self._cutter.close())
+
+    def _events(self, lines: list[str]) -> list[Event]:
+        return [Event(**json_event(line)) for line in lines if line.startswith('{"event"') and json_event(line)]
+
+
+def json_event(line: str) -> dict[str, Any]:
+    import json
+
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def parser(stage: str) -> JsonParser:
+    return JsonParser()
+
+
+def artifacts(output: Path, name: str) -> Artifacts:
+    return Artifacts(tuple(sorted(output.glob("*.safetensors"))), (), tuple(sorted(output.glob("*.png"))))
+
+
+def lower(resolved: Any, loaded: Any, site: Any) -> Plan:
+    env = {"FAKE_OUT": site.output or ""}
+    scripts = {**{f"cache-{n}": script for n, script in enumerate(SETTINGS["caches"], 1)}, "train": SETTINGS["script"]}
+    seed = f"\n# seed {site.seed or resolved.config.train.seed}\n"
+    files = tuple(File(f"{name}.py", PRELUDE + script + seed) for name, script in scripts.items())
+    stages = tuple(Stage(name, ("{python}", f"{{files}}/{name}.py"), env, "{files}") for name in scripts)
+    return Plan("musubi", files, stages, (), (), 10)
+
+
+def locate(environ: Mapping[str, str]) -> Installation | None:
+    return Installation(Path("/"), Path(sys.executable), "abc", None, tuple(SETTINGS["problems"])) if SETTINGS["found"] else None
+
+
+def _ask(name: str) -> Any:
+    def send(place: Place) -> str:
+        return touch(place.output / f"ask-{name}")
+
+    return send
+
+
+CONTROL = Control(
+    stop=Ask(_ask("stop"), "it saves and ends after the step"),
+    save=Ask(_ask("save"), "it saves after the step", ("save",)),
+    sample=Refusal("it draws nothing"),
+    signals="a signal ends it at once",
+)
