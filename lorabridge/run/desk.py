@@ -82,11 +82,9 @@ class Desk:
         self._looked_at = now
         for request in ("stop", "save", "sample"):
             path = self._folder.request(FILES[request])
-            if path.exists() and self._now is not None:
-                by, hard = _author(path)
+            if self._now is not None and path.exists():
+                by, hard = _take(path)
                 self.ask(request, by or f"the file `{path.name}`", hard)
-                with contextlib.suppress(OSError):
-                    path.unlink()
         self._hold_or_go(self._folder.request(FILES["pause"]))
 
     def ask(self, request: Request, by: str, hard: bool = False) -> None:
@@ -216,6 +214,18 @@ def write_request(folder: RunFolder, request: Request, by: str, hard: bool = Fal
     partial = path.with_name(path.name + ".new")
     partial.write_text(json.dumps({"by": by, "now": hard}), encoding="utf-8")
     partial.replace(path)
+
+
+def _take(path: Path) -> tuple[str, bool]:
+    """Take a request away, so that one made while this one is answered is another one."""
+    taken = path.with_name(path.name + ".taken")
+    try:
+        path.replace(taken)
+        return _author(taken)
+    except OSError:
+        return "", False
+    finally:
+        taken.unlink(missing_ok=True)
 
 
 def _author(path: Path) -> tuple[str, bool]:
