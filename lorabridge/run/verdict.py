@@ -112,10 +112,8 @@ def judge(
 def _shortfall(view: View, whole: bool, expected: int | None, last: str | None, log: Path | None) -> Verdict | None:
     """What is wrong with a run all of whose stages ended without an error."""
     step = view.step or 0
-    if view.not_finite_at is not None:
-        return Verdict(
-            "diverged", f"the loss was not a finite number at step {view.not_finite_at}; what was saved after it is worthless", last, log
-        )
+    if diverged := not_finite(view, last, log):
+        return diverged
     finish = next((stage.finish for stage in reversed(view.stages.values()) if stage.finish), "")
     if finish == "stopped" and not whole:
         return Verdict("stopped", f"the trainer was asked to stop from outside, at {where(view)}", last, log)
@@ -133,8 +131,17 @@ def _delivered(artifacts: Artifacts, check: Callable[[Path], str], last: str | N
 def _ended(watched: Verdict | None, by: str, view: View, stage: str | None, log: Path | None) -> Verdict:
     """The run was ended before its time, by a watchdog or because somebody asked."""
     if watched is not None:
-        return Verdict(watched.reason, watched.cause, stage, log)
+        said = not_finite(view, stage, log) if watched.reason == "diverged" else None
+        return said or Verdict(watched.reason, watched.cause, stage, log)
     return Verdict("interrupted" if by.startswith("SIG") else "stopped", f"stopped by {by} at {where(view)}", stage, log)
+
+
+def not_finite(view: View, stage: str | None, log: Path | None) -> Verdict | None:
+    """The verdict on a loss that was NaN or infinite; None where it never was."""
+    if view.not_finite_at is None:
+        return None
+    cause = f"the loss was not a finite number at step {view.not_finite_at}; what was saved after it is worthless"
+    return Verdict("diverged", cause, stage, log)
 
 
 def verdict_in(state: State, view: View, folder: RunFolder) -> Verdict:

@@ -71,7 +71,7 @@ def test_raw_bytes_are_kept_in_order(run):
             "steps(1, 9); say(event='progress', step=10, total=10, loss=float('nan')); lora()",
             "diverged",
             5,
-            "nan at step 10",
+            "not a finite number at step 10",
         ),
         ("", "untrained", 3, "after 0 of 10 planned steps"),
         ("say(event='end', text='completed'); lora()", "untrained", 3, "after 0 of 10 planned steps"),
