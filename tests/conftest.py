@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 from hypothesis import settings
@@ -17,6 +17,17 @@ from tests.support import SMALL, LoadText
 settings.register_profile("ci", derandomize=True, deadline=None)
 if os.environ.get("CI"):
     settings.load_profile("ci")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Index, queue and leases of the tests are not the user's."""
+    before = os.environ.get("LORABRIDGE_STATE_HOME")
+    os.environ["LORABRIDGE_STATE_HOME"] = str(tmp_path_factory.mktemp("state-home"))
+    yield
+    os.environ.pop("LORABRIDGE_STATE_HOME")
+    if before is not None:
+        os.environ["LORABRIDGE_STATE_HOME"] = before
 
 
 @pytest.fixture

@@ -170,7 +170,8 @@ def test_overrides_reach_the_run(config, backend):
 
 
 WHOLE = """
-import sys
+import signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
 sys.path[:0] = {path!r}
 from tests.run import fake_backend
 from lorabridge.backends import BACKENDS
