@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MOST_BYTES = 1 << 20
 """No caption is longer; a larger file is not read."""
 LONG = 4000
 """Characters. The text encoders of the families read 77 to 512 tokens; a token is about four characters of English."""
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-_CONTROL = {chr(code) for code in (*range(9), 11, 12, *range(14, 32), 127)}
+_CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _MARKS = ((b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
-@dataclass(frozen=True, slots=True)
-class Caption:
+class Caption(NamedTuple):
     """One caption as text. `kind` names the defect ("" for none), `detail` says it, `line` and `column` where it stands (from 1)."""
 
     text: str | None
@@ -38,7 +38,7 @@ def read_caption(path: str) -> Caption:
             return Caption(None, "odd", "no regular file")
         if facts.st_size > MOST_BYTES:
             return Caption(None, "caption_long", f"{facts.st_size:,} bytes; not read")
-        return judge(os.read(handle, MOST_BYTES))
+        return judge(os.read(handle, facts.st_size + 1))
     except OSError as error:
         return Caption(None, "unreadable", error.strerror or "cannot be read")
     finally:
@@ -53,11 +53,11 @@ def judge(raw: bytes) -> Caption:
         return Caption(None, "caption_encoding", _guess(raw), *_place(raw, error.start))
     if text.startswith("\ufeff"):
         return Caption(text[1:], "caption_empty" if not text[1:].strip() else "caption_bom", "", 1, 1)
-    bad = None if text.isprintable() else next((at for at, letter in enumerate(text) if letter in _CONTROL), None)
-    if bad is not None:
-        line = text.count("\n", 0, bad) + 1
-        return Caption(text, "caption_control", f"U+{ord(text[bad]):04X}", line, bad - text.rfind("\n", 0, bad))
-    if not text.strip():
+    bad = _CONTROL.search(text)
+    if bad:
+        at = bad.start()
+        return Caption(text, "caption_control", f"U+{ord(text[at]):04X}", text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at))
+    if not text or text.isspace():
         return Caption("", "caption_empty")
     if len(text) > LONG:
         return Caption(text, "caption_long", f"{len(text):,} characters")

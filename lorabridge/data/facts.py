@@ -14,29 +14,31 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lorabridge.data.headers import read_header
 from lorabridge.data.items import Header
 from lorabridge.files import write_atomic
 
-VERSION = 1
+VERSION = 2
 _CHUNK = 64
 _FRESH_NS = 2_000_000_000
-_row = attrgetter(*(field.name for field in fields(Header)))
-_WIDTH = len(fields(Header))
+_WIDTH = len(Header._fields)
+_SLOW = 3e-4
+"""Seconds per file from which reading is waiting for a disk, and threads are worth their cost."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """What is known of one file: its size in bytes, time of change in nanoseconds, its header, or why it could not be opened."""
+class Fact(NamedTuple):
+    """What is known of one file: its size in bytes, time of change in nanoseconds, its header, or why it could not be opened.
+
+    `ends` is a checksum of its first and last bytes: files that differ in it, or in size, are no copies.
+    """
 
     size: int
     changed: int
     header: Header
+    ends: int = 0
     error: str = ""
     odd: bool = False
 
@@ -112,7 +114,7 @@ def read_facts(paths: Sequence[str], memory: Memory, workers: int | None = None)
     for at, (fact, key) in zip(unknown, _in_parallel(_read, [paths[at] for at in unknown], workers), strict=True):
         found[at] = fact
         if key:
-            memory.put(key, _row(fact.header), fact.changed)
+            memory.put(key, (*fact.header, fact.ends), fact.changed)
     return [fact for fact in found if fact is not None]
 
 
@@ -124,26 +126,29 @@ def _known(path: str, memory: Memory) -> Fact | None:
     except (OSError, ValueError):
         return None
     row = memory.get(identity(facts))
-    if not isinstance(row, list) or len(row) != _WIDTH or not stat.S_ISREG(facts.st_mode):
+    if not isinstance(row, list) or len(row) != _WIDTH + 1 or not stat.S_ISREG(facts.st_mode):
         return None
-    return Fact(facts.st_size, facts.st_mtime_ns, Header(*row))
+    return Fact(facts.st_size, facts.st_mtime_ns, Header(*row[:-1]), row[-1])
 
 
 def _read(path: str) -> tuple[Fact, str]:
     try:
-        facts, header = read_header(path)
+        facts, header, ends = read_header(path)
     except (OSError, ValueError) as error:
         odd = isinstance(error, OSError) and error.errno == 22
-        return Fact(0, 0, Header(), getattr(error, "strerror", "") or str(error), odd), ""
-    return Fact(facts.st_size, facts.st_mtime_ns, header), identity(facts)
+        return Fact(0, 0, Header(), 0, getattr(error, "strerror", "") or str(error), odd), ""
+    return Fact(facts.st_size, facts.st_mtime_ns, header, ends), identity(facts)
 
 
 def _in_parallel(work: Callable[[str], tuple[Fact, str]], paths: Sequence[str], workers: int | None) -> list[tuple[Fact, str]]:
-    """Threads help where the disk makes a reader wait; chunks keep their cost small where it does not."""
-    if len(paths) <= _CHUNK:
-        return [work(path) for path in paths]
+    """Threads where the disk makes a reader wait; one after the other where it does not: then threads only hinder each other."""
+    began = time.perf_counter()
+    found = [work(path) for path in paths[:_CHUNK]]
+    rest = paths[_CHUNK:]
+    if not rest or (workers is None and time.perf_counter() - began < _SLOW * _CHUNK):
+        return found + [work(path) for path in rest]
     from concurrent.futures import ThreadPoolExecutor
 
-    chunks = [paths[at : at + _CHUNK] for at in range(0, len(paths), _CHUNK)]
-    with ThreadPoolExecutor(workers or min(8, (os.cpu_count() or 1) * 2)) as pool:
-        return [item for chunk in pool.map(lambda part: [work(path) for path in part], chunks) for item in chunk]
+    chunks = [rest[at : at + _CHUNK] for at in range(0, len(rest), _CHUNK)]
+    with ThreadPoolExecutor(workers or 8) as pool:
+        return found + [item for chunk in pool.map(lambda part: [work(path) for path in part], chunks) for item in chunk]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from lorabridge.data.problems import Problem
 from lorabridge.diagnostics import Diagnostic
@@ -18,8 +18,7 @@ SIDEWAYS = frozenset((5, 6, 7, 8))
 """EXIF orientations that swap width and height (Exif 2.32, tag 274)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """What the first (and last) bytes of a picture or clip say. Sizes in pixels as stored, before any EXIF orientation.
 
     `mode` is the colour mode as Pillow names it (`RGB`, `RGBA`, `L`, `LA`, `P`, `CMYK`, `1`), `bits` per channel, `alpha` whether
@@ -47,7 +46,7 @@ class Item:
     """One picture or clip of a dataset that the trainer finds and uses.
 
     `width` and `height` are as stored; `upright` is after EXIF orientation. `caption` is the first one as text, None where there is none; `captions`
-    holds all (diffusion-pipe's captions.json may name several, each a sample of its own). `mask` and `control` are paths of companions.
+    holds all (diffusion-pipe's captions.json may name several, each a sample of its own). `mask` and `control` are paths of companions; `ends` is a checksum of the first and last bytes.
     """
 
     path: str
@@ -63,6 +62,7 @@ class Item:
     estimated: bool = False
     format: str = ""
     size_bytes: int = 0
+    ends: int = 0
     caption: str | None = None
     captions: tuple[str, ...] = ()
     caption_path: str = ""

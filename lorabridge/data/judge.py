@@ -28,15 +28,20 @@ _ENDINGS = {
     "MKV": (".mkv", ".webm"),
     "AVI": (".avi",),
 }
-_CLIP_WEBM = "WEBM"
 _RATE = 0.02
 """Relative difference up to which two frame rates count as one: 23.976 and 24, 29.97 and 30."""
-_PART = 1 << 16
 
 
 def judge_items(items: Sequence[Item], data: Dataset, rules: Rules, family: str, resolution: int, trigger: str) -> list[Problem]:
     """Every defect of the items."""
-    problems = [problem for item in items for problem in (*_form(item), *_size(item, data, resolution))]
+    targets = [side if isinstance(side, tuple) else (side, side) for side in data.resolution or [resolution]]
+    largest = max(width * height for width, height in targets)
+    broadest = max(max(target) for target in targets)
+    problems: list[Problem] = []
+    for item in items:
+        problems += _form(item)
+        if item.width * item.height < largest or (not data.bucket and min(item.width, item.height) < broadest):
+            problems += _size(item, data, targets)
     if trigger and not rules.adds_trigger and not data.regularization:
         problems += _trigger(items, data, trigger)
     if data.videos is not None or data.video is not None:
@@ -45,9 +50,8 @@ def judge_items(items: Sequence[Item], data: Dataset, rules: Rules, family: str,
 
 
 def _form(item: Item) -> Iterator[Problem]:
-    ending = ending_of(item.path).lower()
     known = _ENDINGS.get(item.format)
-    if known and ending not in known and item.format != _CLIP_WEBM:
+    if known and not item.path.endswith(known) and ending_of(item.path).lower() not in known:
         yield Problem("misnamed", item.path, f"it is {item.format}")
     if item.kind == "video":
         return
@@ -67,22 +71,19 @@ def _form(item: Item) -> Iterator[Problem]:
         yield Problem("bomb", item.path, f"{item.width:,} x {item.height:,}")
 
 
-def _size(item: Item, data: Dataset, resolution: int) -> Iterator[Problem]:
-    """Whether the item must be enlarged for the smallest of the training sizes that it is too small for."""
+def _size(item: Item, data: Dataset, targets: Sequence[tuple[int, int]]) -> Iterator[Problem]:
+    """Whether the item must be enlarged for the training size that asks most of it."""
     if not item.width or not item.height:
         return
     width, height = item.upright
-    worst = 1.0
-    wanted = (0, 0)
-    for side in data.resolution or [resolution]:
-        target = side if isinstance(side, tuple) else (side, side)
+    factors = []
+    for target in targets:
         area = (target[0] * target[1] / (width * height)) ** 0.5
-        factor = area if data.bucket else max(target[0] / width, target[1] / height)
-        if factor > worst:
-            worst, wanted = factor, target
-    if worst > 1:
+        factors.append((area if data.bucket else max(target[0] / width, target[1] / height), target))
+    factor, wanted = max(factors)
+    if factor > 1:
         kind = "small" if data.upscale or not data.bucket else "small_kept"
-        yield Problem(kind, item.path, f"{width} x {height} for {wanted[0]} x {wanted[1]}: {worst:.2g} times")
+        yield Problem(kind, item.path, f"{width} x {height} for {wanted[0]} x {wanted[1]}: {factor:.2g} times")
 
 
 def _trigger(items: Sequence[Item], data: Dataset, trigger: str) -> Iterator[Problem]:
@@ -115,38 +116,22 @@ def _length(item: Item, data: Dataset, rules: Rules, family: str) -> Iterator[Pr
 
 
 def copies(items: Sequence[Item]) -> list[Problem]:
-    """Files with the same bytes: same length first, then the first and last 64 KiB, then all of it."""
-    groups: list[list[Item]] = [list(items)]
-    for key in (_length_of, _ends, _digest):
-        finer = []
-        for group in groups:
-            sorted_in: dict[object, list[Item]] = {}
-            for item in group:
-                value = key(item)
-                if value is not None:
-                    sorted_in.setdefault(value, []).append(item)
-            finer += [found for found in sorted_in.values() if len(found) > 1]
-        groups = finer
-    return [Problem("duplicate", item.path, f"of `{os.path.basename(group[0].path)}`") for group in groups for item in group[1:]]
+    """Files with the same bytes: same length and ends first, then all of it."""
+    groups: dict[object, list[Item]] = {}
+    for item in items:
+        groups.setdefault((item.size_bytes, item.ends), []).append(item)
+    same: dict[object, list[Item]] = {}
+    for group in groups.values():
+        for item in group if len(group) > 1 else ():
+            digest = _digest(item.path)
+            if digest:
+                same.setdefault(digest, []).append(item)
+    return [Problem("duplicate", item.path, f"of `{os.path.basename(group[0].path)}`") for group in same.values() for item in group[1:]]
 
 
-def _length_of(item: Item) -> object:
-    return item.size_bytes or None
-
-
-def _ends(item: Item) -> object:
+def _digest(path: str) -> bytes:
     try:
-        with open(item.path, "rb") as handle:
-            first = handle.read(_PART)
-            handle.seek(max(0, item.size_bytes - _PART))
-            return hashlib.sha256(first + handle.read(_PART)).digest()
-    except OSError:
-        return None
-
-
-def _digest(item: Item) -> object:
-    try:
-        with open(item.path, "rb") as handle:
+        with open(path, "rb") as handle:
             return hashlib.file_digest(handle, "sha256").digest()
     except OSError:
-        return None
+        return b""

@@ -73,7 +73,7 @@ class Rules:
 def ending_of(name: str) -> str:
     """The last suffix with its dot, as `os.path.splitext` cuts it."""
     dot = name.rfind(".")
-    return name[dot:] if dot > 0 and name[:dot].strip(".") else ""
+    return name[dot:] if dot > 0 and (name[0] != "." or name[:dot].strip(".")) else ""
 
 
 def stem_of(name: str) -> str:

@@ -19,6 +19,8 @@ from lorabridge.data.rules import Rules, ending_of, stem_of
 from lorabridge.data.walk import Listing, list_folder
 from lorabridge.diagnostics import Diagnostic, Span
 
+_CLIPS = frozenset(("MP4", "MOV", "MKV", "WEBM", "AVI"))
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -114,7 +116,8 @@ def _captions_json(work: _Work, folder: str, listing: Listing) -> dict[str, tupl
 
 def _captions_of(work: _Work, path: str, listing: Listing, table: dict[str, tuple[str, ...]] | None) -> tuple[tuple[str, ...] | None, str]:
     """The captions of a file (None: it has none), and the file that they stand in."""
-    folder, name = os.path.split(path)
+    cut = path.rfind(os.sep)
+    folder, name = path[:cut], path[cut + 1 :]
     default = (work.data.captions.default,) if work.data.captions.default else None
     if table is not None:
         found = table.get(name)
@@ -126,7 +129,7 @@ def _captions_of(work: _Work, path: str, listing: Listing, table: dict[str, tupl
         if default is None:
             work.problems.append(Problem("clip_caption_missing" if _stops(work) else "caption_missing", path))
         return default, ""
-    caption_path = os.path.join(folder, caption_name)
+    caption_path = f"{folder}{os.sep}{caption_name}"
     caption = read_caption(caption_path)
     return _judged(work, caption, caption_path, default), caption_path
 
@@ -138,6 +141,8 @@ def _stops(work: _Work) -> bool:
 
 def _judged(work: _Work, caption: Caption, path: str, default: tuple[str, ...] | None) -> tuple[str, ...] | None:
     kind = caption.kind
+    if not kind and caption.text is not None:
+        return (caption.text.strip(),)
     if kind == "caption_empty" and default:
         return default
     if kind and not (kind == "caption_bom" and work.rules.encoding == "utf-8-sig"):
@@ -149,6 +154,8 @@ def _judged(work: _Work, caption: Caption, path: str, default: tuple[str, ...] |
 def _readable(work: _Work, path: str, fact: Fact) -> bool:
     """Whether the file is a picture or clip that the trainer can open; if not, says so."""
     header = fact.header
+    if not (fact.error or header.problem or header.cut):
+        return True
     if fact.error:
         work.problems.append(Problem("odd" if fact.odd else "unreadable", path, fact.error))
     elif header.problem:
@@ -159,8 +166,7 @@ def _readable(work: _Work, path: str, fact: Fact) -> bool:
             return True
         work.problems.append(Problem("foreign" if foreign else "broken", path, header.problem))
     else:
-        if header.cut:
-            work.problems.append(Problem("cut", path, "its end is missing"))
+        work.problems.append(Problem("cut", path, "its end is missing"))
         return True
     work.left.append(Left(path, "cannot be read"))
     return False
@@ -170,7 +176,7 @@ def _item(path: str, fact: Fact, captions: tuple[str, ...], caption_path: str, c
     header = fact.header
     return Item(
         path,
-        "video" if header.fps is not None or header.format in ("MP4", "MOV", "MKV", "WEBM", "AVI") else "image",
+        "video" if header.format in _CLIPS else "image",
         header.width,
         header.height,
         header.frames,
@@ -182,6 +188,7 @@ def _item(path: str, fact: Fact, captions: tuple[str, ...], caption_path: str, c
         header.estimated,
         header.format,
         fact.size,
+        fact.ends,
         captions[0] if captions else None,
         captions,
         caption_path,
@@ -195,15 +202,13 @@ def _beside(work: _Work, folder: str, listing: Listing, facts: Sequence[Fact], u
     extension = work.rules.caption_extension or work.data.captions.extension
     stems: dict[str, list[str]] = {}
     for path in listing.taken:
-        head, name = os.path.split(path)
-        stems.setdefault(os.path.join(head, stem_of(name)), []).append(path)
+        stems.setdefault(path[: path.rfind(".")], []).append(path)
     for paths in stems.values():
         work.problems += [Problem("same_stem", path, f"`{os.path.basename(paths[0])}`") for path in paths[1:]]
     for here, names in listing.names.items():
-        for name in sorted(names):
-            path = os.path.join(here, name)
-            if name.endswith(extension) and name != extension and path[: -len(extension)] not in stems and path not in used:
-                work.problems.append(Problem("orphan", path))
+        base = here.rstrip(os.sep) + os.sep
+        texts = {base + name for name in names if name.endswith(extension) and name != extension} - used
+        work.problems += [Problem("orphan", path) for path in sorted(texts) if path[: -len(extension)] not in stems]
     _companion_folders(work, folder)
     newest = max((fact.changed for fact in facts), default=0)
     for sidecar in listing.sidecars:

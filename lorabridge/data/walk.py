@@ -70,18 +70,20 @@ def _entries(found: Listing, here: str, entries: Iterator[os.DirEntry[str]], rul
         count += 1
         if count > most:
             break
+        if name.endswith(".txt") and not rules.takes_all:
+            names.add(name)  # half of most folders: nothing more to ask
+            continue
         if entry.is_symlink() and _is_folder(entry):
             continue
         names.add(name)
-        if rules.takes(name, video):
-            if not _is_file(entry):
-                found.problems.append(Problem("odd", base + name, _what(entry)))
-            else:
-                found.taken.append(base + name)
-                if not name.isprintable() or any("\ud800" <= letter <= "\udfff" for letter in name):
-                    found.problems.append(Problem("bad_name", base + name))
-        else:
+        if not rules.takes(name, video):
             _missed(found, base + name, name, video)
+        elif not _is_file(entry):
+            found.problems.append(Problem("odd", base + name, _what(entry)))
+        else:
+            found.taken.append(base + name)
+            if not name.isprintable():  # surrogates, the stand-ins of odd bytes, are not
+                found.problems.append(Problem("bad_name", base + name))
     return inner, count
 
 

@@ -59,7 +59,7 @@ def test_what_a_header_says(name: str, tmp_path: Path) -> None:
     data, wanted = SAMPLES[name]
     path = tmp_path / "file"
     path.write_bytes(data)
-    facts, header = read_header(str(path))
+    facts, header, _ = read_header(str(path))
     assert facts.st_size == len(data)
     assert header == header_of(data)
     assert (header.width, header.height, header.problem, header.cut) == (30, 20, "", False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+import zlib
 from collections.abc import Callable
 
 from lorabridge.data.headers.boxes import read_iso, read_jxl
@@ -25,6 +26,19 @@ _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 """Not blocking: a FIFO that takes a file's place between listing and opening must not stop the scan."""
 _MOVIE_ATOMS = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 
+_MARKS: tuple[tuple[bytes, Reader], ...] = (
+    (b"GIF87a", read_gif),
+    (b"GIF89a", read_gif),
+    (b"BM", read_bmp),
+    (b"II*\0", read_tiff),
+    (b"MM\0*", read_tiff),
+    (b"II+\0", read_tiff),
+    (b"MM\0+", read_tiff),
+    (b"\x1aE\xdf\xa3", read_matroska),
+    (b"\xff\x0a", read_jxl),
+    (b"\0\0\0\x0cJXL ", read_jxl),
+)
+
 
 def _reader(head: bytes) -> Reader | None:
     if head.startswith(b"\xff\xd8"):
@@ -35,21 +49,7 @@ def _reader(head: bytes) -> Reader | None:
         return {b"WEBP": read_webp, b"AVI ": read_avi}.get(head[8:12])
     if head[4:8] == b"ftyp" or head[4:8] in _MOVIE_ATOMS:
         return read_iso
-    for mark, reader in (
-        (b"GIF87a", read_gif),
-        (b"GIF89a", read_gif),
-        (b"BM", read_bmp),
-        (b"II*\0", read_tiff),
-        (b"MM\0*", read_tiff),
-        (b"II+\0", read_tiff),
-        (b"MM\0+", read_tiff),
-        (b"\x1aE\xdf\xa3", read_matroska),
-        (b"\xff\x0a", read_jxl),
-        (b"\0\0\0\x0cJXL ", read_jxl),
-    ):
-        if head.startswith(mark):
-            return reader
-    return None
+    return next((reader for mark, reader in _MARKS if head.startswith(mark)), None)
 
 
 def parse(source: Source) -> Header:
@@ -70,8 +70,8 @@ def header_of(data: bytes) -> Header:
     return parse(Source(data, data[-TAIL:], len(data)))
 
 
-def read_header(path: str) -> tuple[os.stat_result, Header]:
-    """Open, stat, read the first and last bytes, parse. Links are followed.
+def read_header(path: str) -> tuple[os.stat_result, Header, int]:
+    """Open, stat, read the first and last bytes, parse. The number is a checksum of those bytes. Links are followed.
 
     Raises OSError; a file that is not regular raises it too (errno EINVAL), without having been read.
     """
@@ -85,6 +85,6 @@ def read_header(path: str) -> tuple[os.stat_result, Header]:
         source = Source(head, head[-TAIL:], size, handle)
         if size > len(head):
             source.tail = source.at(size - TAIL, TAIL)
-        return facts, parse(source)
+        return facts, parse(source), zlib.crc32(source.tail, zlib.crc32(head))
     finally:
         os.close(handle)

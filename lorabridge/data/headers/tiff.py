@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 from lorabridge.data.headers.source import HeaderError, Source
 from lorabridge.data.items import Header
@@ -18,13 +19,17 @@ _MAX_VALUES = 4096
 
 def orientation(block: bytes) -> int:
     """The orientation (1 to 8) that an EXIF block states; 1 when it states none or is broken."""
-    start = 6 if block[:6] in (b"Exif\0\0", b"Exif\0\xff") else 0
-    try:
-        tags, _ = _directory(lambda offset, count: block[start + offset : start + offset + count], {_ORIENTATION})
-    except HeaderError:
-        return 1
-    value = tags.get(_ORIENTATION, (1,))[0]
-    return value if 1 <= value <= 8 else 1
+    if block[:6] in (b"Exif\0\0", b"Exif\0\xff"):
+        block = block[6:]
+    order: Literal["little", "big"] = "big" if block[:2] == b"MM" else "little"
+    tag = _ORIENTATION.to_bytes(2, order)
+    start = int.from_bytes(block[4:8], order)
+    count = min(int.from_bytes(block[start : start + 2], order), _MAX_ENTRIES)
+    for at in range(start + 2, start + 2 + 12 * count, 12):
+        if block[at : at + 2] == tag:
+            value = int.from_bytes(block[at + 8 : at + 10], order)
+            return value if 1 <= value <= 8 else 1
+    return 1
 
 
 def read_tiff(source: Source) -> Header:
@@ -57,15 +62,15 @@ def _cut(tags: Mapping[int, tuple[int, ...]], size: int) -> bool:
     return any(start + count > size for where, long in pairs for start, count in zip(tags.get(where, ()), tags.get(long, ()), strict=False))
 
 
-def _directory(read: Read, only: set[int] | None = None) -> tuple[dict[int, tuple[int, ...]], bool]:
+def _directory(read: Read) -> tuple[dict[int, tuple[int, ...]], bool]:
     """The whole-number tags of the first directory, and whether another one follows."""
     mark = read(0, 8)
-    order: str = {b"II": "little", b"MM": "big"}.get(mark[:2], "")
-    if not order or len(mark) < 8:
+    if mark[:2] not in (b"II", b"MM"):
         raise HeaderError("no TIFF byte order")
+    order: Literal["little", "big"] = "little" if mark[:2] == b"II" else "big"
 
     def number(raw: bytes) -> int:
-        return int.from_bytes(raw, "little" if order == "little" else "big")
+        return int.from_bytes(raw, order)
 
     kind = number(mark[2:4])
     if kind not in (42, 43):
@@ -84,7 +89,7 @@ def _directory(read: Read, only: set[int] | None = None) -> tuple[dict[int, tupl
         tag, form = number(raw[at : at + 2]), number(raw[at + 2 : at + 4])
         long = number(raw[at + 4 : at + 4 + word])
         size = _SIZES.get(form)
-        if size is None or not 0 < long <= _MAX_VALUES or (only is not None and tag not in only):
+        if size is None or not 0 < long <= _MAX_VALUES:
             continue
         value = raw[at + 4 + word : at + step]
         if size * long > word:
