@@ -8,6 +8,9 @@ import click
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("data_check", "Look at the pictures, clips and captions as a trainer would find them."),
+    "stats": ("data_stats", "Count and measure: sizes, shapes, modes, captions, words."),
+    "new": ("data_new", "Make a dataset: the entry for the config, and caption files for pictures without one."),
+    "caption-edit": ("data_caption_edit", "Change captions in bulk, with a preview and an undo."),
 }
 """Sub-command to its module in this package and its line in `--help`."""
 

@@ -28,7 +28,7 @@ def command(
     from lorabridge.diagnostics import Diagnostic, sort_key
     from lorabridge.plan.data import data_findings, deepen, scan_config, summary_line
 
-    _known(backend)
+    known(backend)
     loaded = load_config(file, overrides)
     looked = scan_config(loaded, backend, remember=remember)
     notes: list[Diagnostic] = []
@@ -46,7 +46,8 @@ def command(
     return int(any(levels.index(item.severity) <= levels.index(fail_level) for item in found))
 
 
-def _known(backend: str) -> None:
+def known(backend: str) -> None:
+    """Refuse a trainer that there is not. Raises click.BadParameter."""
     from lorabridge.backends import backend_names
 
     if backend and backend not in backend_names():
