@@ -73,6 +73,8 @@ class Tracebacks:
         if frame and (rank in self._open or frame[3]):
             self._open.setdefault(rank, _Open()).where = f"{frame[1]}:{frame[2]}"
             return True
+        if rank is not None and rank not in self._open and None in self._open:
+            rank = None  # the head was printed before the process knew its rank
         return rank in self._open and self._inside(rank, body, out)
 
     def close(self, out: list[Event]) -> None:
