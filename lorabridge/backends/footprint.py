@@ -27,7 +27,7 @@ class Footprint:
     `quantized`: which modules a quantized transformer stores in the small type, by family (`""`: any other). `adapted`: which modules of
     the blocks get a LoRA when the config leaves the choice to the trainer. `adapter_bytes`: bytes of one trained number where the config
     leaves its precision open; `encoder_stays`: text encoder and transformer are on the GPU together while captions are encoded;
-    `encoder_streams`: a text encoder larger than the GPU still works, layer by layer.
+    `encoder_streams`: families whose text encoder may be larger than the GPU, for it is worked through layer by layer.
     `separate_caching`: caching runs in a process of its own. `swap_pairs`: blocks of a model with two kinds are swapped by the half-and-half rule.
     """
 
@@ -36,7 +36,7 @@ class Footprint:
     adapted: Mapping[str, Only] = field(default_factory=dict)
     encoder_stays: bool = False
     separate_caching: bool = False
-    encoder_streams: bool = False
+    encoder_streams: frozenset[str] = frozenset()
     swap_pairs: bool = False
     source: str = ""
 

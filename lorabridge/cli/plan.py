@@ -33,11 +33,14 @@ def _memory(ctx: click.Context, param: click.Parameter, value: str | None) -> in
 @click.option("--size", metavar="WxH", help="Size of the declared pictures, as in 1024x768.")
 @click.option("--frames", type=click.IntRange(1, 1_000_000), help="Frames of the declared clips.")
 @click.option("--vram", metavar="SIZE", callback=_memory, help="Say whether it fits in this much GPU memory, as in 24GB.")
+@click.option("--fix", is_flag=True, help="With --vram: write the changes that make it fit into FILE; every other byte stays.")
 @click.option("--svg", "drawing", metavar="FILE", help="Also draw the buckets and the learning rate into this file.")
 @set_option
 @unsupported_option
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How the plan is printed.")
-def command(file: str, backend: str, overrides: tuple[str, ...], unsupported: Any, style: str, drawing: str | None, **options: Any) -> int:
+def command(
+    file: str, backend: str, overrides: tuple[str, ...], unsupported: Any, style: str, drawing: str | None, fix: bool, **options: Any
+) -> int:
     """Say what a training will do before it runs: buckets, steps, saves; exact where it can be, and marked where not.
 
     \b
@@ -52,6 +55,8 @@ def command(file: str, backend: str, overrides: tuple[str, ...], unsupported: An
 
     if backend not in backend_names():
         raise click.BadParameter(f"`{backend}` is not one of {', '.join(backend_names())}", param_hint="--backend")
+    if fix and options["vram"] is None:
+        raise click.BadParameter("say what it must fit in: --vram 24GB", param_hint="--fix")
     loaded = load_config(file, overrides)
     try:
         asked = Asked.of(**options)
@@ -66,6 +71,8 @@ def command(file: str, backend: str, overrides: tuple[str, ...], unsupported: An
         report(told.found, "text", loaded.texts)
     if drawing and told.subject:
         _write(drawing, svg(told.ran))
+    if fix and told.subject:
+        return _fix(file, backend, overrides, unsupported, told.subject.facts.get("memory", {}))
     return int(any(item.severity == "error" for item in told.found))
 
 
@@ -76,3 +83,27 @@ def _write(drawing: str, content: str) -> None:
         write_atomic(Path(drawing), content.encode())
     except OSError as error:
         raise click.ClickException(f"cannot write `{drawing}`: {error.strerror or error}") from error
+
+
+def _fix(file: str, backend: str, overrides: tuple[str, ...], unsupported: Any, facts: Any) -> int:
+    """Write what `memory` suggests; the diff goes to stderr. 0 when it fits now."""
+    from lorabridge.plan.change import rewrite
+    from lorabridge.plan.check import check_loaded
+
+    if facts.get("fits") == "yes" or not facts.get("known"):
+        click.echo("nothing to change" if facts.get("known") else "nothing can be changed: the need is not known", err=True)
+        return int(not facts.get("known"))
+    if facts.get("fix") is None:
+        return 1
+    changes = [(change["path"], change["value"]) for change in facts["fix"]["changes"]]
+    try:
+        result = rewrite(
+            Path(file), changes, lambda path: check_loaded(load_config(str(path), overrides), [backend], unsupported=unsupported)
+        )
+        if result.problem is None:
+            result.write()
+    except OSError as error:
+        raise click.ClickException(f"cannot write `{file}`: {error.strerror or error}") from error
+    report([result.problem] if result.problem else [], "text", {}, err=True)
+    click.echo(result.diff() if result.problem is None else "", nl=False, err=True)
+    return int(result.problem is not None)

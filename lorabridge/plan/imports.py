@@ -17,11 +17,11 @@ from lorabridge.config.fields import rows_of
 from lorabridge.config.interpret import spell_out
 from lorabridge.config.load import Loaded, finish
 from lorabridge.config.schema import Config
+from lorabridge.config.spell import flow
 from lorabridge.diagnostics import Diagnostic
 from lorabridge.plan.compile import compile_config
 from lorabridge.plan.fates import KINDS, Fate, Kind, come_back, fates
 from lorabridge.plan.schema import SCHEMA_ID
-from lorabridge.plan.show import flow
 from lorabridge.plan.sources import Gathered, gather, gather_texts
 
 _ROOT_DOCUMENTS = ("process", "main", "job", "train", "")

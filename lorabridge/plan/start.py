@@ -9,10 +9,10 @@ from typing import Any
 from lorabridge.backends import BACKENDS
 from lorabridge.config.fields import leaves
 from lorabridge.config.schema import Config
+from lorabridge.config.spell import flow
 from lorabridge.families import FAMILIES, Family, Variant, find_family
 from lorabridge.families.check import needs_of
 from lorabridge.plan.schema import SCHEMA_ID
-from lorabridge.plan.show import flow
 from lorabridge.resources import template_dir
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import jinja2
 
 from lorabridge.backends import embedded
+from lorabridge.config.spell import flow
 from lorabridge.files import write_atomic
 from lorabridge.plan.schema import SCHEMA_ID
-from lorabridge.plan.show import flow
 from lorabridge.resources import template_dir
 
 

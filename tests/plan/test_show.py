@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from lorabridge.config.document import parse_text
 from lorabridge.config.load import Loaded
+from lorabridge.config.spell import flow
 from lorabridge.families import FAMILIES
 from lorabridge.families.resolve import Resolved, resolve, spelled_out
-from lorabridge.plan.show import flow, shown_lines
+from lorabridge.plan.show import shown_lines
 from tests.config.whole import whole, write
 from tests.support import SMALL, LoadText
 

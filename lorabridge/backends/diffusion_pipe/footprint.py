@@ -8,7 +8,7 @@ FOOTPRINT = Footprint(
     adapter_bytes=2,
     separate_caching=True,
     swap_pairs=True,
-    encoder_streams=True,
+    encoder_streams=frozenset(("z-image", "hunyuan-video-1.5", "flux2", "ernie-image", "ideogram4", "krea2", "minimax-h3", "ltx2")),
     quantized={
         "qwen-image": Only("", r"time_text_embed|img_in|txt_in|norm_out|proj_out", "models/qwen_image.py:23,262"),
         "flux1": Only("", r"time_text_embed|context_embedder|x_embedder|^proj_out|^norm_out", "models/flux.py:79,204"),
@@ -23,5 +23,5 @@ FOOTPRINT = Footprint(
         "cosmos-predict2": Only("", r"x_embedder|t_embedder|t_embedding_norm|final_layer", "models/cosmos_predict2.py:33"),
         "anima": Only("", r"x_embedder|t_embedder|t_embedding_norm|final_layer", "models/cosmos_predict2.py:33"),
     },
-    source="text encoders of ComfyUI models are streamed (docs/minimax_h3_notes.md:12); adapter in `adapter.dtype`, which lorabridge writes as bf16; block swap: utils/offloading.py, half-and-half for two kinds",
+    source="text encoders of ComfyPipeline models are streamed (models/base.py:541, docs/minimax_h3_notes.md:12); adapter in `adapter.dtype`, which lorabridge writes as bf16; block swap: utils/offloading.py, half-and-half for two kinds",
 )

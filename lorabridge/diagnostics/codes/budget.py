@@ -60,4 +60,10 @@ ROWS: tuple[Code, ...] = (
         "The estimate of GPU memory is above what was named with `--vram`, for sure or in the worst case.",
         "The trainer stops when memory runs out, often in the middle of the run.",
     ),
+    Code(
+        "LB641",
+        "changes that could not be written",
+        "The file holds the value in a way that cannot be edited without touching more, or the result would have errors.",
+        "The file was left as it is.",
+    ),
 )

@@ -6,10 +6,12 @@ from typing import Any
 
 from lorabridge.backends import get_backend
 from lorabridge.backends.footprint import footprint_of
+from lorabridge.config.spell import flow
 from lorabridge.diagnostics import Diagnostic
 from lorabridge.diagnostics.model import Severity
 from lorabridge.plan.memory.bytes import Amount, Term, size
 from lorabridge.plan.memory.estimate import Estimate, Phase, Unknown, estimate
+from lorabridge.plan.memory.fit import cheapest
 from lorabridge.plan.sections import Line, Section, Subject
 
 
@@ -28,6 +30,10 @@ def section(subject: Subject) -> Section | None:
         lines.append(Line(f"fits in {size(vram)}?", verdict(found.need, vram), False, "the interval against the GPU's memory"))
         facts |= {"vram": vram, "fits": fits(found.need, vram)}
         diagnostics = _finding(subject, found, vram)
+        if fits(found.need, vram) != "yes":
+            more, suggestion = _suggestion(subject, vram)
+            lines += more
+            facts["fix"] = suggestion
     return Section(tuple(lines), facts, diagnostics, _table(found.peak))
 
 
@@ -63,6 +69,28 @@ def _finding(subject: Subject, found: Estimate, vram: int) -> tuple[Diagnostic, 
     why = f"most of it while {found.peak.name}: {biggest.name}, {size(biggest.amount.mid)}; running out of memory ends the run, often after hours"
     fix = "`lorabridge plan --vram SIZE --fix` looks for changes that fit"
     return (Diagnostic("LB640", message, subject.loaded.place("memory"), _SEVERITY[answer], why, fix),)
+
+
+def _suggestion(subject: Subject, vram: int) -> tuple[list[Line], dict[str, Any] | None]:
+    """The cheapest changes that make it fit, for a person and for a program."""
+    fix = cheapest(subject.loaded, subject.backend, subject.site, vram)
+    if fix is None:
+        return [Line("to make it fit", "no change was found", False, "every row of the table was tried, alone and together")], None
+    shown = [f"{path}: {flow(value)}" for path, value in fix.changes]
+    lines = [
+        Line("to make it fit" if index == 0 else "", text, False, price)
+        for index, (text, price) in enumerate(zip(shown, fix.prices, strict=True))
+    ]
+    lines.append(
+        Line(
+            "it then needs",
+            f"{fix.need.text}, and {size(fix.main.mid)} of main memory",
+            False,
+            "an estimate; `--fix` writes these values into the file",
+        )
+    )
+    changes = [{"path": path, "value": value, "price": price} for (path, value), price in zip(fix.changes, fix.prices, strict=True)]
+    return lines, {"changes": changes, "need": _interval(fix.need), "cost": round(fix.cost, 3)}
 
 
 def _phase(phase: Phase) -> Line:
