@@ -41,7 +41,7 @@ class Grid:
         return ratio, fitting[-1]
 
     def size(self, media: Media, frames: int) -> tuple[int, int, int] | None:
-        """The nearest of the given sizes that has no more frames than the clip; longer ones first (DS:864-885)."""
+        """The size whose place among the ratios is the nearest, with no more frames than the clip has (DS:864-885)."""
         where = math.log(media.width / media.height)
         logs = [math.log(one) for one in self.ratios]
         for index in sorted(range(len(logs)), key=lambda one: abs(where - logs[one])):
@@ -73,7 +73,9 @@ def grid_of(folder: Mapping[str, Any], top: Mapping[str, Any]) -> Grid:
     given = get("size_buckets")
     if given is not None:
         sizes = tuple(sorted((tuple(one) for one in given), key=lambda one: -one[2]))
-        return Grid(tuple(width / height for width, height, _ in sizes), (), tuple(counts), sizes)
+        # The ratios are sorted and made unique, the sizes are not (DS:474, DS:509), and both are indexed alike: so a source may get
+        # a size of another ratio, and the last sizes none at all.
+        return Grid(tuple(sorted({thousandths(width / height) for width, height, _ in sizes})), (), tuple(counts), sizes)
     sides = [one if isinstance(one, int | float) else math.sqrt(one[0] * one[1]) for one in get("resolutions", [])]
     return Grid(_ratios(get), tuple(sorted({round(one, 3) for one in sides})), tuple(counts))
 
@@ -182,8 +184,9 @@ def _keys(grid: Grid, item: Media, frames: int, step: int) -> list[Key]:
 
 
 def _final(key: Key, arch: Arch) -> tuple[int, int]:
-    """The size that pictures are cut to: the bucket's, on the model's own grid (MB:171)."""
-    return nearest_multiple(key[-3], arch.rounds), nearest_multiple(key[-2], arch.rounds)
+    """The size that pictures are cut to: the bucket's, on the grid of the model's reader (MB:171), 16 for HunyuanImage (MB:398)."""
+    grid = 16 if arch.type == "hunyuan_image" else arch.rounds
+    return nearest_multiple(key[-3], grid), nearest_multiple(key[-2], grid)
 
 
 def _cover(item: Media, size: tuple[int, int]) -> tuple[int, int]:

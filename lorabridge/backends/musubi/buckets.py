@@ -86,15 +86,15 @@ def scaled_to_cover(size: Size, bucket: Size) -> Size:
 
 
 def best_size(size: Size, resolution: Size, step: int) -> Size:
-    """The size of a control picture with `control_resolution` (BK:127-170)."""
+    """The size of a control picture with `control_resolution` (BK:127-170). Raises ZeroDivisionError where the trainer does."""
     area, ratio = resolution[0] * resolution[1], size[0] / size[1]
     base = int(math.sqrt(area * ratio))
     base -= base % step
     best, least = (base, base), math.inf
     for number in range(-2, 3):
         width = base + number * step
-        height = area // width - area // width % step if width else 0
-        if height and abs(width / height - ratio) < least:
+        height = area // width - area // width % step
+        if abs(width / height - ratio) < least:
             best, least = (width, height), abs(width / height - ratio)
     return best
 
@@ -123,6 +123,9 @@ def bucketing(native: Native, media: MediaOf) -> Bucketing:
             groups = _clips(table, items, step, script) if _is_clips(table) else _pictures(table, items, step)
         except ValueError as error:
             found.append(_tiny_resolution(str(error), step))
+            continue
+        except ZeroDivisionError:
+            found.append(_narrow_control())
             continue
         left += _collided(items, groups, index)
         found += _too_small(groups, step)
@@ -293,6 +296,16 @@ def _too_small(groups: Groups, step: int) -> list[Finding]:
             "remove them, or write `upscale: true`",
         )
     ]
+
+
+def _narrow_control() -> Finding:
+    return Finding(
+        "LB460",
+        "datasets",
+        "a control picture is too narrow for `control_resolution`",
+        "the trainer tries widths around the wanted one and divides by the one that is 0; the caching stops (BK:156)",
+        "crop the control picture, or write a larger `control_resolution`",
+    )
 
 
 def _tiny_resolution(size: str, step: int) -> Finding:
