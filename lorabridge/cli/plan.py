@@ -59,10 +59,9 @@ def command(
         raise click.BadParameter("say what it must fit in: --vram 24GB", param_hint="--fix")
     loaded = load_config(file, overrides)
     try:
-        asked = Asked.of(**options)
+        told = foretell(loaded, backend, root=Path(file).absolute().parent, unsupported=unsupported, asked=Asked.of(**options))
     except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-    told = foretell(loaded, backend, root=Path(file).absolute().parent, unsupported=unsupported, asked=asked)
+        raise click.UsageError(str(error)) from error
     if style == "json":
         click.echo(json.dumps(as_data(told.subject, told.ran, told.found) if told.subject else told.refusal(), indent=1))
     else:

@@ -14,11 +14,14 @@ from lorabridge.config.load import Loaded
 from lorabridge.data.buckets import Media
 from lorabridge.diagnostics import Diagnostic, sort_key
 from lorabridge.plan.sections import Section, SectionRow, Subject, run_sections
+from lorabridge.plan.steps.media import Found, gather
 from lorabridge.plan.subject import subject_of
 
 _SIZE = re.compile(r"([1-9][0-9]{0,5})[xX]([1-9][0-9]{0,5})")
 
 
+PLANNED = frozenset(f"LB{number}" for number in (*range(460, 470), *range(601, 608)))
+"""Codes of findings that only a plan makes."""
 SQUARE = (1024, 1024)
 """Size of declared pictures when none is stated."""
 
@@ -31,6 +34,7 @@ class Asked:
     pictures: int | None = None
     size: tuple[int, int] | None = None
     frames: int | None = None
+    required: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -45,7 +49,7 @@ class Asked:
             raise ValueError("`--size` and `--frames` describe declared pictures; add `--pictures N`")
         if pictures is not None and folders:
             raise ValueError("`--data` and `--pictures` exclude each other: the data is at hand or it is declared")
-        return cls(tuple(folders), pictures, (int(match[1]), int(match[2])) if match else None, frames, rest)
+        return cls(tuple(folders), pictures, (int(match[1]), int(match[2])) if match else None, frames, options=rest)
 
     def assumption(self) -> str:
         """What is taken for granted about the data; "" when it was read."""
@@ -76,25 +80,35 @@ class Told:
 
 
 def foretell(loaded: Loaded, backend: str, *, root: Path, unsupported: Any = "error", asked: Asked | None = None) -> Told:
-    """Compile, look at the data, run every section. Read-only. Raises KeyError when there is no such backend."""
+    """Compile, look at the data, run every section. Read-only.
+
+    Raises KeyError when there is no such backend, ValueError when the folders asked for do not fit the config.
+    """
     asked = asked or Asked()
     site = Site(root=root.as_posix(), unsupported=unsupported, source=Path(loaded.file).name)
-    subject, found = subject_of(loaded, backend, site, _media(loaded, asked), asked.options)
+    data = _data(loaded, backend, root, asked)
+    subject, found = subject_of(loaded, backend, site, data.media, asked.options)
     if subject is None:
         return Told(None, (), tuple(found))
-    subject.assumed = asked.assumption()
+    subject.assumed, subject.found = asked.assumption(), data
     ran = tuple(run_sections(subject))
-    more = [item for _, section in ran for item in section.diagnostics]
+    more = [*data.findings, *(item for _, section in ran for item in section.diagnostics)]
     return Told(subject, ran, tuple(sorted(dict.fromkeys([*found, *more]), key=sort_key)))
 
 
-def _media(loaded: Loaded, asked: Asked) -> MediaOf | None:
-    if asked.pictures is None or loaded.config is None:
-        return None
-    return declared(asked.pictures, asked.size or SQUARE, asked.frames or 0)
+def _data(loaded: Loaded, backend: str, root: Path, asked: Asked) -> Found:
+    if asked.pictures is not None:
+        return Found(declared(asked.pictures, asked.size or SQUARE, asked.frames or 0))
+    return gather(loaded, backend, root, asked.folders, required=asked.required)
 
 
 def declared(count: int, size: tuple[int, int], frames: int) -> MediaOf:
     """As if each folder held `count` captioned pictures (clips) of one size."""
-    media = tuple(Media(f"{number:06d}", size[0], size[1], frames) for number in range(count))
+    media = tuple(Media(f"{number:06d}", size[0], size[1], frames, 0.0) for number in range(count))
     return lambda folder, extension: media
+
+
+def plan_findings(loaded: Loaded, backend: str, *, root: Path, unsupported: Any = "error") -> list[Diagnostic]:
+    """The errors of a plan that a compile does not know, for `check --data` and before a run: zero steps, dropped buckets, a full disk."""
+    told = foretell(loaded, backend, root=root, unsupported=unsupported)
+    return [item for item in told.found if item.code in PLANNED]

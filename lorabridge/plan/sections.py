@@ -16,6 +16,7 @@ from lorabridge.backends.outlook import Forecast
 from lorabridge.config.load import Loaded
 from lorabridge.diagnostics import Diagnostic
 from lorabridge.families.resolve import Resolved
+from lorabridge.plan.steps.media import Found
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class Subject:
     """What is planned: the config, the trainer, the compiled files, the data.
 
     `forecast` holds buckets and steps, None where the trainer has no rules here; `options` are the command's own (`vram`, `gpu_price`, …);
-    `facts` collects the facts of the sections that ran, by section name; `assumed` says what the data rests on where it was not read ("": it was).
+    `facts` collects the facts of the sections that ran, by section name; `assumed` says what the data rests on where it was not read ("": it was);
+    `found` is what the scan of the data told besides.
     """
 
     loaded: Loaded
@@ -65,6 +67,7 @@ class Subject:
     options: Mapping[str, Any] = field(default_factory=dict)
     facts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     assumed: str = ""
+    found: Found | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ class SectionRow:
 SECTIONS: tuple[SectionRow, ...] = (
     SectionRow("data", "Data", "lorabridge.plan.steps.data:section"),
     SectionRow("steps", "Steps", "lorabridge.plan.steps.steps:section"),
+    SectionRow("disk", "Disk", "lorabridge.plan.steps.disk:section"),
     SectionRow("memory", "Memory", "lorabridge.plan.memory.section:section"),
 )
 """In the order in which they are run and printed."""

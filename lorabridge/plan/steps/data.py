@@ -26,7 +26,8 @@ def section(subject: Subject) -> Section | None:
         return Section((Line("buckets", "none"),), {"buckets": [], "samples": 0}, _found(subject, bucketing))
     shown, more = folded(bucketing.buckets)
     text = "\n".join([*bars(shown), *([f"and {more} smaller buckets"] if more else [])])
-    lines = [*_lines(bucketing, subject.assumed), *(Line("note", note, False, "") for note in bucketing.notes)]
+    notes = [*bucketing.notes, *(subject.found.notes if subject.found else ())]
+    lines = [*_lines(bucketing, subject), *(Line("note", note, False, "") for note in notes)]
     return Section(tuple(lines), facts(bucketing), _found(subject, bucketing), text, buckets_picture(bucketing.buckets))
 
 
@@ -34,11 +35,12 @@ def _found(subject: Subject, bucketing: Bucketing) -> tuple[Diagnostic, ...]:
     return placed(subject, [*bucketing.findings, *data_findings(bucketing)])
 
 
-def _lines(bucketing: Bucketing, assumed: str) -> list[Line]:
+def _lines(bucketing: Bucketing, subject: Subject) -> list[Line]:
+    assumed = subject.assumed
     fits = [fit for bucket in bucketing.buckets for fit in bucket.fits]
     sources = len({id(fit.media) for fit in fits})
     exact = not assumed
-    lines = [Line("sources", f"{sources} used" + _left(bucketing), exact, assumed)]
+    lines = [Line("sources", f"{sources} used" + _left(bucketing, subject), exact, assumed)]
     lines.append(Line("samples", _samples(bucketing), exact))
     lines.append(Line("cropped", _cropped(bucketing.buckets), exact))
     blown = [fit for fit in fits if fit.enlarged() > 1.0005]
@@ -51,8 +53,9 @@ def _lines(bucketing: Bucketing, assumed: str) -> list[Line]:
     return lines
 
 
-def _left(bucketing: Bucketing) -> str:
-    counts = Counter(left.why for left in bucketing.left_out)
+def _left(bucketing: Bucketing, subject: Subject) -> str:
+    counts: Counter[str] = Counter(dict(subject.found.left) if subject.found else {})
+    counts.update(left.why for left in bucketing.left_out)
     return "".join(f", {count} left out ({why})" for why, count in sorted(counts.items()))
 
 

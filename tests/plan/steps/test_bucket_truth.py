@@ -96,7 +96,9 @@ def test_the_record_is_what_the_checkout_says(trainer: str, tmp_path: Path) -> N
         pytest.skip(f"no checkout: set LORABRIDGE_{HOMES[trainer]}_HOME (and _PYTHON)")
     out = tmp_path / "again.jsonl.gz"
     command = [python or sys.executable, str(TRUTH / "make_bucket_truth.py"), trainer, home, str(out)]
-    ended = subprocess.run(command, cwd=home, capture_output=True, text=True, check=False, timeout=600, env=os.environ | {"CUDA_VISIBLE_DEVICES": "-1"})
+    ended = subprocess.run(
+        command, cwd=home, capture_output=True, text=True, check=False, timeout=600, env=os.environ | {"CUDA_VISIBLE_DEVICES": "-1"}
+    )
     if "ModuleNotFoundError" in ended.stderr:
         pytest.skip(f"the trainer's packages are not installed: {ended.stderr.splitlines()[-1]}")
     assert ended.returncode == 0, ended.stderr[-2000:]

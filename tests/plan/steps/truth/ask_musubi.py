@@ -6,7 +6,9 @@ import json
 import math
 import struct
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 ARCH = {"qwen-image": "qi", "z-image": "zi", "hidream-o1": "ho1", "flux1-kontext": "fk", "wan21": "wan", "hunyuan-video": "hv"}
@@ -92,14 +94,27 @@ def _cached(item: Any, dataset: Any) -> None:
     Path(dataset.get_text_encoder_output_cache_path(item)).touch()
 
 
-class _Frame:
+class Stacked:
+    """Frames that were put together, as far as the dataset looks at them."""
+
+    def __init__(self, frames: Any) -> None:
+        self.frames = list(frames)
+        self.shape = (len(self.frames), *self.frames[0].shape)
+
+    def __getitem__(self, part: slice) -> Any:
+        return self.frames[part]
+
+
+class Frame:
+    """A decoded frame."""
+
+    made: Any = None
+
     def __init__(self, size: list[int]) -> None:
-        self.size = size
+        self.size = (size[0], size[1])
 
     def to_image(self) -> Any:
-        from PIL import Image
-
-        return Image.new("RGB", (self.size[0], self.size[1]))
+        return Frame.made(self.size)
 
 
 class _Container:
@@ -107,7 +122,7 @@ class _Container:
         self.path = path
 
     def decode(self, video: int) -> Any:
-        return (_Frame(SIZES[self.path]) for _ in range(SIZES[self.path][2]))
+        return (Frame(SIZES[self.path]) for _ in range(SIZES[self.path][2]))
 
     def close(self) -> None:
         pass
@@ -119,10 +134,26 @@ def _prepare(home: Path) -> None:
         return
     sys.path.insert(0, str(home / "src"))
     import numpy as np
-    from musubi_tuner.dataset import datasources, media_utils
+    from musubi_tuner.dataset import datasources, image_video_dataset, media_utils
     from PIL import Image
 
-    picture, kind, filtered = Image.new, Image.Image, Image.LANCZOS
+    kind, filtered = Image.Image, Image.LANCZOS
+
+    class Sized(kind):  # type: ignore[misc,valid-type]
+        """A picture of a size, without pixels."""
+
+        def __init__(self, size: tuple[int, int]) -> None:
+            super().__init__()
+            self._size, self._mode = size, "RGB"
+
+        def resize(self, size: Any, *_more: Any, **_named: Any) -> Any:
+            return blank(size[1], size[0])
+
+    def blank(height: int, width: int) -> Any:
+        return np.broadcast_to(np.uint8(0), (height, width, 3))
+
+    def array(image: Any) -> Any:
+        return blank(image.size[1], image.size[0]) if isinstance(image, kind) else image
 
     class Opened:
         LANCZOS = filtered
@@ -130,17 +161,17 @@ def _prepare(home: Path) -> None:
 
         @staticmethod
         def open(path: Any) -> Any:
-            return picture("RGB", (SIZES[str(path)][0], SIZES[str(path)][1]))
+            return Sized((SIZES[str(path)][0], SIZES[str(path)][1]))
 
         @staticmethod
         def fromarray(array: Any) -> Any:
-            return picture("RGB", (array.shape[1], array.shape[0]))
+            return Sized((array.shape[1], array.shape[0]))
 
-    def resized(self: Any, size: Any, *_more: Any) -> Any:
-        return np.zeros((size[1], size[0], 3), np.uint8)
-
-    Image.Image.resize = resized  # type: ignore[method-assign,assignment]
     datasources.Image = Opened
     media_utils.Image = Opened
-    media_utils.cv2.resize = lambda image, size, interpolation: np.zeros((size[1], size[0], 3), np.uint8)
+    media_utils.np = SimpleNamespace(array=array, ndarray=np.ndarray)
+    media_utils.cv2 = SimpleNamespace(resize=lambda image, size, interpolation: blank(size[1], size[0]), INTER_AREA=3)
+    image_video_dataset.np = SimpleNamespace(stack=lambda video, axis: Stacked(video), linspace=np.linspace, ndarray=np.ndarray)
+    image_video_dataset.time = SimpleNamespace(sleep=lambda seconds: time.sleep(0.0002))
+    Frame.made = Sized
     media_utils.av.open = _Container

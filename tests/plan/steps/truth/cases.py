@@ -64,6 +64,7 @@ def _many(rng: random.Random, clips: bool, least: int = 1, controls: int = 0) ->
             item[5] = 0
     if rng.random() < 0.2 and len(found) > 1 and not controls:
         found[1][0] = found[0][0].rpartition(".")[0] + (".mov" if found[1][3] else ".jpeg")
+        found[0][5] = found[1][5] = max(found[0][5], found[1][5])
         if rng.random() < 0.5 and bool(found[1][3]) == bool(found[0][3]):
             found[1][1:3] = found[0][1:3]
     return found
