@@ -34,8 +34,7 @@ def models():
             pipeline = getattr(diffusers, tiny.pipeline)
             parameters = list(inspect.signature(pipeline.__init__).parameters.items())[1:]
             kept = {part: None for part, parameter in parameters if parameter.default is inspect.Parameter.empty}
-            checker = {"safety_checker": torch.nn.Identity()} if name == "cosmos-predict2" else {}
-            made[name] = pipeline(**kept | checker | {"transformer": denoiser})
+            made[name] = pipeline(**kept | {"transformer": denoiser})
         return made[name]
 
     return make

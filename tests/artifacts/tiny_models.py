@@ -158,21 +158,6 @@ TINY: dict[str, Tiny] = {
         | {"num_refiner_layers": 1, "guidance_embeds": False, "text_embed_dim": 16, "pooled_projection_dim": 8, "rope_axes_dim": (2, 4, 6)},
         _picture((4, 1, 8, 8), 3, 16, encoder_attention_mask=_ones(1, 3), pooled_projections=_ones(1, 8)),
     ),
-    "cosmos-predict2": Tiny(
-        "Cosmos2TextToImagePipeline",
-        "CosmosTransformer3DModel",
-        {
-            "in_channels": 4,
-            "out_channels": 4,
-            "num_attention_heads": 2,
-            "attention_head_dim": 16,
-            "num_layers": 1,
-            "mlp_ratio": 2,
-            "text_embed_dim": 32,
-        }
-        | {"adaln_lora_dim": 4, "max_size": (4, 16, 16), "extra_pos_embed_type": None, "concat_padding_mask": False},
-        _picture((4, 1, 8, 8), 3, 32),
-    ),
     "krea2": Tiny(
         "Krea2Pipeline",
         "Krea2Transformer2DModel",
