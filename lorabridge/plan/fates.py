@@ -57,13 +57,18 @@ def _twins(gathered: Gathered, fate: Fate, keys: Sequence[tuple[Source, Key]], l
     """A value that several files say has to be taken from all of them to be missed."""
     name = str(fate.key.path[-1]).lstrip("-") if fate.key.path else ""
     same = [(source, key) for source, key in keys if key.path and str(key.path[-1]).lstrip("-") == name]
-    if len({source.name for source, _ in same}) < 2 and len(same) < 2:
+    if len({source.name for source, _ in same}) < 2 and not (len(same) > 1 and _is_script(same[0][0])):
         return fate
     texts = dict(gathered.given())
     for source in {id(source): source for source, _ in same}.values():
         texts[source.name] = source.without(*[key for other, key in same if other is source])
     paths = _different(whole, _flat(_lifted(lift, texts)))
     return _read(fate.key, paths, whole) if paths else fate
+
+
+def _is_script(source: Source) -> bool:
+    """A script tells several programs the same option."""
+    return source.native is not None and source.native.kind == "shell"
 
 
 def _fate(
@@ -81,7 +86,7 @@ def _fate(
             moved = ()
         if moved and not code:
             return Fate(key, "default", tuple(path for path in moved if not path.startswith("native ")))
-        if not code and _name(key).endswith(_SECRETS) and key.value:
+        if _name(key).endswith(_SECRETS) and key.value:
             why = "a secret is not carried into a file that is shared: set it in the environment"
         kind: Kind = "dead" if code == "LB312" else "unknown" if code in ("LB310", "LB311") else "unused"
         return Fate(key, kind, (), why)
@@ -153,10 +158,7 @@ def _told(gathered: Gathered, lifted: Sequence[Diagnostic]) -> dict[tuple[str, s
     from lorabridge.plan.native import check_native
 
     files = [source.native for source in gathered.sources if source.native is not None and source.native.trainer]
-    try:
-        checked = check_native(files, trainer=gathered.trainer)
-    except ModuleNotFoundError:  # a trainer of another package may have no native check
-        checked = []
+    checked = check_native(files, trainer=gathered.trainer)
     found = {}
     for item in [*checked, *lifted]:
         if item.code in _UNREAD and item.path:

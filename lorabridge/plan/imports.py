@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lorabridge.backends import backend_names, get_backend
-from lorabridge.backends.base import Lifted, Plan, Site
+from lorabridge.backends.base import Lifted, Site
 from lorabridge.config.base import Section
 from lorabridge.config.document import parse_text
 from lorabridge.config.fields import rows_of
@@ -22,7 +21,8 @@ from lorabridge.diagnostics import Diagnostic
 from lorabridge.plan.compile import compile_config
 from lorabridge.plan.fates import KINDS, Fate, Kind, come_back, fates
 from lorabridge.plan.schema import SCHEMA_ID
-from lorabridge.plan.sources import Gathered, gather, gather_texts
+from lorabridge.plan.sources import Gathered, compiled, gather, gather_texts
+from lorabridge.plan.unchanged import differences, unlike
 
 _ROOT_DOCUMENTS = ("process", "main", "job", "train", "")
 _DROPPED: dict[str, Kind] = {"LB303": "unknown", "LB304": "dead", "LB305": "dead"}
@@ -76,7 +76,7 @@ def _import(gathered: Gathered, shown: str, report: bool) -> Imported:
         return made
     backend = get_backend(gathered.trainer)
     lifted = backend.lift(gathered.given())
-    made.findings += [_renamed(item, gathered) for item in lifted.diagnostics]
+    made.findings += [_renamed(item, gathered) for item in lifted.diagnostics if (item.code, item.severity) != ("LB312", "hint")]
     if not lifted.data.get("model"):
         return made
     if report:
@@ -84,7 +84,7 @@ def _import(gathered: Gathered, shown: str, report: bool) -> Imported:
     _complete(lifted, shown)
     tree, clashes = native_tree(_not_default(made, lifted.native))
     made.findings += [_clash(gathered.trainer, address) for address in clashes]
-    _settle(made, lifted, tree, shown)
+    _settle(made, gathered, lifted, tree, shown)
     return made
 
 
@@ -126,7 +126,7 @@ def _complete(lifted: Lifted, shown: str) -> None:
         lifted.data["name"] = Path(shown).stem
 
 
-def _settle(made: Imported, lifted: Lifted, tree: dict[str, Any], shown: str) -> None:
+def _settle(made: Imported, gathered: Gathered, lifted: Lifted, tree: dict[str, Any], shown: str) -> None:
     """Write and check. A native option that the trainer does not use is taken out and told."""
     site = Site(root=Path(shown).absolute().parent.as_posix(), unsupported="error")
     prefix = f"backends.{made.trainer}."
@@ -141,15 +141,11 @@ def _settle(made: Imported, lifted: Lifted, tree: dict[str, Any], shown: str) ->
             break
         _drop(made, wrong, wrong.path.removeprefix(prefix))
     if made.fates:
-        made.fates = come_back(made.fates, compiled(plan))
+        again = compiled(plan)
+        made.fates = come_back(made.fates, again)
+        made.findings += unlike(differences(gathered, again, made.fates, site.root) if plan.ok else (), gathered)
     made.texts[shown] = made.text
     made.findings += [item for item in found if item not in made.findings]
-
-
-def compiled(plan: Plan) -> Gathered:
-    """The files and commands of a plan, as an import reads them."""
-    stages = json.dumps([{"env": dict(stage.env), "argv": list(stage.argv)} for stage in plan.stages])
-    return gather_texts({file.path: file.text for file in plan.files} | {"stages.json": stages}, plan.backend)
 
 
 def _remove(tree: dict[str, Any], path: str) -> bool:

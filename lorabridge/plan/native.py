@@ -70,6 +70,8 @@ def check_native(files: Sequence[Any], *, trainer: str = "", paths: bool = False
 
 
 def _lint(trainer: str, files: Sequence[Any], paths: bool) -> Iterable[Diagnostic]:
+    if trainer not in TRAINERS:
+        return ()  # the embedded trainer, or one of another package
     lint = import_module(f"lorabridge.backends.{trainer.replace('-', '_')}.lint").lint
     result: Iterable[Diagnostic] = lint(files, paths=paths)
     return result

@@ -6,10 +6,11 @@ import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from lorabridge.backends.base import Plan
 from lorabridge.backends.native import NativeFile, arguments, detect, launches, read_path, read_text
 from lorabridge.config.paths import KeyPath, show
 from lorabridge.diagnostics import Diagnostic, Span
@@ -116,6 +117,12 @@ def gather_texts(texts: Mapping[str, str], trainer: str = "") -> Gathered:
     return _sorted([read_text(text, name) for name, text in texts.items()], trainer, companions=False)
 
 
+def compiled(plan: Plan) -> Gathered:
+    """The files and commands of a plan, as an import reads them."""
+    stages = json.dumps([{"env": dict(stage.env), "argv": list(stage.argv)} for stage in plan.stages])
+    return gather_texts({file.path: file.text for file in plan.files} | {"stages.json": stages}, plan.backend)
+
+
 def _expanded(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
@@ -138,14 +145,18 @@ def _sorted(files: Sequence[NativeFile], trainer: str, companions: bool) -> Gath
             file.trainer, file.role = "embedded", "job"
     elif not trainer and found:
         found, known = _job(found, known)
-    problems = [item for file in (known if found else files) for item in file.diagnostics if item.severity == "error"]
+    problems = [_passed(file, item) for file in (known if found else files) for item in file.diagnostics if item.severity == "error"]
     problems += [_other(file, found) for file in files if file.trainer and file.trainer != found]
     problems += [item for file in rest for item in file.diagnostics if item.code == "LB109"]
     sources = [_source(file) for file in known if file.trainer == found]
     if found in ("musubi", "diffusion-pipe"):
         sources += [_source(file) if file.data else Source(file.name, file.text) for file in rest if file.text]
     if companions:
-        sources += [Source(str(path), path.read_text("utf-8", "replace")) for path in _named_prompts(known) if str(path) not in texts]
+        for name, path in _named_prompts(known):
+            if path is None:
+                problems.append(_missing(name, known[0]))
+            elif str(path) not in texts:
+                sources.append(Source(str(path), path.read_text("utf-8", "replace")))
     return Gathered(found, sources, problems, texts)
 
 
@@ -206,7 +217,8 @@ def _options(source: Source, number: int, shift: int, words: Sequence[Any], afte
         if not item.name:
             continue
         first = start + next(place for place, word in enumerate(after) if word is item.word)
-        source.options[script, item.name] = (number, first, first + 1 + (0 if "=" in item.word.text else len(item.values)))
+        # Of two commands for one script the first is read.
+        source.options.setdefault((script, item.name), (number, first, first + 1 + (0 if "=" in item.word.text else len(item.values))))
 
 
 def _holder(tree: Any, key: Key) -> Any:
@@ -215,17 +227,31 @@ def _holder(tree: Any, key: Key) -> Any:
     return tree
 
 
-def _named_prompts(files: Sequence[NativeFile]) -> Iterator[Path]:
-    """The prompt files that musubi's options name."""
+def _passed(file: NativeFile, item: Diagnostic) -> Diagnostic:
+    """A break in a script is read over: the config says what was meant, and the script's fault is told."""
+    return replace(item, severity="warning") if file.kind == "shell" and file.commands else item
+
+
+def _missing(name: str, file: NativeFile) -> Diagnostic:
+    return Diagnostic(
+        "LB325",
+        f"the sample prompts `{name}` are not there",
+        Span(file.name, 1, 1, 1, 1),
+        "warning",
+        "the config gets no prompts; without them no samples can be drawn",
+        "import from the folder that the file's path starts at, or write `sample.prompts` into the config",
+    )
+
+
+def _named_prompts(files: Sequence[NativeFile]) -> Iterator[tuple[str, Path | None]]:
+    """The prompt files that musubi's options name; None where one does not exist."""
     for file in files:
         names = [file.data.get("sample_prompts")]
         for launch in launches(file) if file.kind == "shell" else ():
             names += [item.values[0].text for item in arguments(launch.after) if item.name == "--sample_prompts" and item.values]
         for name in names:
             if isinstance(name, str) and name:
-                path = next((path for path in (Path(name), Path(file.name).parent / Path(name).name) if path.is_file()), None)
-                if path is not None:
-                    yield path
+                yield name, next((path for path in (Path(name), Path(file.name).parent / Path(name).name) if path.is_file()), None)
 
 
 def _script(lines: Sequence[Sequence[str]]) -> str:

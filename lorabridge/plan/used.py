@@ -1,114 +1,58 @@
-"""The native keys that a compiled plan writes, by the sections of the trainer's contract."""
+"""The native keys that files give to a trainer, by the sections of its contract, whether a person or a compile wrote the files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import PurePosixPath
+import re
+from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 from lorabridge.backends.base import Plan
+from lorabridge.contracts.extract import READERS
+from lorabridge.plan.sources import Gathered, compiled
 
 Used = dict[str, dict[str, Any]]
+_NUMBER = re.compile(r"\[\d+\]")
 
 
-def used_keys(plan: Plan) -> Used:
-    """What the plan's files and command lines say to the trainer; empty for a trainer without contracts."""
-    reader = _READERS.get(plan.backend)
-    return reader(plan) if reader is not None else {}
+def used_in(files: Gathered, normal: bool = False) -> Used:
+    """By section; entries of lists by number (`directory[0]`). Empty for a trainer without contracts.
+
+    `normal`: with one spelling of what means the same.
+    """
+    if files.trainer not in READERS:
+        return {}
+    found: Used = _module(files.trainer).used(files.given())
+    return dict(_module(files.trainer).normal(found)) if normal else found
 
 
-def _toml(plan: Plan, name: str) -> dict[str, Any]:
-    import tomllib
-
-    text = next((file.text for file in plan.files if file.path == name), "")
-    return tomllib.loads(text)
-
-
-def _flags(arguments: tuple[str, ...]) -> dict[str, Any]:
-    """`--key value value` and `--switch`."""
-    found: dict[str, Any] = {}
-    key = ""
-    for word in arguments:
-        if word.startswith("--"):
-            key, _, value = word[2:].partition("=")
-            found[key] = value if value else True
-        elif key:
-            found[key] = word if found[key] is True else found[key]
+def free_keys(trainer: str) -> frozenset[str]:
+    """Keys that a compile writes where the files are silent, and that leave the training as it was."""
+    found: frozenset[str] = _module(trainer).FREE
     return found
 
 
-def _script(arguments: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """The script of a command line and what follows it."""
-    for index, word in enumerate(arguments):
-        if word.endswith(".py"):
-            return PurePosixPath(word).stem, arguments[index + 1 :]
-    return "", arguments
+def _module(trainer: str) -> Any:
+    return import_module(f"lorabridge.backends.{trainer.replace('-', '_')}.lift_used")
 
 
-def _musubi(plan: Plan) -> Used:
+def used_keys(source: Plan | Gathered) -> Used:
+    """The same under the names that the contract has for its sections: the entries of a list are one section."""
     found: Used = {}
-    for stage in plan.stages:
-        script, rest = _script(stage.argv)
-        flags = _flags(rest)
-        config = PurePosixPath(str(flags.get("config_file", ""))).name
-        written = _toml(plan, config) if config else {}
-        inner = {key: value for table in written.values() if isinstance(table, dict) for key, value in table.items()}
-        plain = {key: value for key, value in written.items() if not isinstance(value, dict)}
-        found.setdefault(script, {}).update({**plain, **inner, **flags})
-    data = _toml(plan, "dataset.toml")
-    if data.get("general"):
-        found["dataset.general"] = dict(data["general"])
-    for item in data.get("datasets", ()):
-        kind = "video" if "video_directory" in item or "video_jsonl_file" in item else "image"
-        found.setdefault(f"dataset.datasets[] ({kind})", {}).update(item)
+    for name, keys in used_in(compiled(source) if isinstance(source, Plan) else source).items():
+        found.setdefault(section_of(name), {}).update(keys)
     return found
 
 
-def _diffusion_pipe(plan: Plan) -> Used:
-    main = _toml(plan, "main.toml")
-    found: Used = {"main": main}
-    for name in ("adapter", "monitoring"):
-        if name in main:
-            found[name] = dict(main[name])
-    model, optimizer = main.get("model", {}), main.get("optimizer", {})
-    found[f"model.{model.get('type')}"] = dict(model)
-    found["optimizer"] = dict(optimizer)
-    found[f"optimizer.{str(optimizer.get('type')).lower()}"] = dict(optimizer)
-    for file in plan.files:
-        if file.path.endswith(".toml") and file.path != "main.toml":
-            data = _toml(plan, file.path)
-            found.setdefault("dataset", {}).update(data)
-            for item in data.get("directory", ()):
-                found.setdefault("directory[]", {}).update(item)
-    for stage in plan.stages:
-        found.setdefault("args", {}).update(_flags(_script(stage.argv)[1]))
-    return found
+def section_of(name: str) -> str:
+    """The contract's name of a section: `directory[0]` and `eval directory[1]` are both `directory[]`."""
+    return _NUMBER.sub("[]", name.removeprefix("eval "))
 
 
-def _ai_toolkit(plan: Plan) -> Used:
-    import yaml
-
-    text = next((file.text for file in plan.files if file.path.endswith(".yaml")), "")
-    job = yaml.safe_load(text) or {}
-    config = job.get("config", {})
-    found: Used = {"job": dict(job), "config": {key: value for key, value in config.items() if key != "process"}}
-    for process in config.get("process", ()):
-        kind = process.get("type")
-        _nested(found, "process", process)
-        for name in list(found):
-            found.setdefault(f"{name} ({kind})", found[name])
-    return found
-
-
-def _nested(found: Used, name: str, table: Mapping[str, Any]) -> None:
-    found.setdefault(name, {}).update(table)
-    prefix = "" if name == "process" else f"{name}."
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            _nested(found, f"{prefix}{key}", value)
-        for item in value if isinstance(value, list) else ():
-            if isinstance(item, Mapping):
-                _nested(found, f"{prefix}{key}[]", item)
-
-
-_READERS: dict[str, Callable[[Plan], Used]] = {"musubi": _musubi, "diffusion-pipe": _diffusion_pipe, "ai-toolkit": _ai_toolkit}
+def default_of(sections: Mapping[str, Any], name: str, key: str) -> tuple[bool, Any]:
+    """Whether the trainer's default for a key of a section is known, and the default."""
+    section = sections.get(section_of(name))
+    entry = section.keys.get(key) if section is not None else None
+    if entry is None or entry.default_of is not None or entry.required:
+        return False, None
+    return True, entry.default

@@ -37,7 +37,7 @@ config:
       datasets: [{folder_path: /pictures, caption_ext: txt, resolution: [512]}]
       train: {steps: 2000, lr: 1e-4, batch_size: 1, optimizer: adamw8bit, dtype: bf16, noise_scheduler: flowmatch, skip_first_sample: true}
       model: {name_or_path: black-forest-labs/FLUX.1-dev, arch: flux, quantize: true}
-      sample: {sampler: flowmatch, walk_seed: true, sample_every: 250, prompts: ["a cat --w 640 --h 768"]}
+      sample: {sampler: flowmatch, walk_seed: true, sample_every: 250, guidance_rescale: 0.5, prompts: ["a cat --w 640 --h 768", a dog]}
 """
 TRAIN = """
 dit = "/m/dit.safetensors"
@@ -105,15 +105,17 @@ def test_what_becomes_of_the_keys_of_a_job() -> None:
     assert made.trainer == "ai-toolkit"
     assert _fate(made, "train.lr") == ("carried", ("optimizer.lr",))
     assert _fate(made, "save.save_every") == ("carried", ("save.every",))
-    assert _fate(made, "sample.walk_seed")[0] == "native"
+    assert _fate(made, "sample.walk_seed") == ("carried", ("sample.prompts[1].seed",))
+    assert _fate(made, "skip_first_sample")[0] == "carried"
+    assert _fate(made, "guidance_rescale")[0] == "native"
     assert _fate(made, "save.push_to_hub")[0] == "default"
     assert _fate(made, "caption_ext")[0] == "default"
     assert _fate(made, "sample.sampler")[0] == "written"
     assert _fate(made, "network.linear_alpha")[0] == "dead"
-    assert _fate(made, "process[0].device")[0] == "unused"
+    assert _fate(made, "process[0].device")[0] == "dead"
     assert made.loaded is not None
-    assert made.loaded.written["backends"] == {"ai-toolkit": {"sample": {"walk_seed": True}}}
-    assert made.loaded.written["sample"]["prompts"] == [{"prompt": "a cat", "width": 640, "height": 768}]
+    assert made.loaded.written["backends"] == {"ai-toolkit": {"sample": {"guidance_rescale": 0.5}}}
+    assert made.loaded.written["sample"]["prompts"] == [{"prompt": "a cat", "width": 640, "height": 768}, {"prompt": "a dog", "seed": 1}]
     assert "lr: 0.0001  # train.lr" in made.text
     assert made.text.startswith("# yaml-language-server: $schema=")
 
@@ -234,7 +236,7 @@ def test_convert_refuses_what_cannot_be_said_and_writes_when_allowed(job: str, t
     out = tmp_path / "made"
     refused = _run("convert", job, "--to", "diffusion-pipe", "-o", str(out))
     assert refused.return_value == 1
-    assert "walk_seed" in refused.output
+    assert "guidance_rescale" in refused.output
     assert not out.exists()
 
 

@@ -25,7 +25,7 @@ class Arch:
     `low_vram`, `backends` (diffusers attention kernels), `merge` (a LoRA merged before training),
     `assistant` (a training adapter), `guidance` (guidance fed while training), `alpha` (alpha is not
     forced to the rank) tell what the loader honours; elsewhere the key is read and dropped in
-    silence. `extras` is the repository that completes a single file. `paths` maps further
+    silence. `extras` is the repository that completes a single file; `reads_extras`: `extras_name_or_path` is read, too. `paths` maps further
     `model.paths` keys to native ones; those in `files` may be one file, others are folders or hub
     ids. `dynamic` schedulers shift timesteps by the picture's size. `controls` is the number of
     control pictures. `moving` loaders move the weights before each prediction. `fixed` keys are
@@ -46,6 +46,7 @@ class Arch:
     text_encoder: bool = False
     dynamic: bool = False
     extras: str = ""
+    reads_extras: bool = False
     paths: Mapping[str, str] = field(default_factory=dict)
     files: tuple[str, ...] = ("vae",)
     controls: int = 0
@@ -79,9 +80,10 @@ _MAGE = Arch("mageflow", offload=True, paths={**_TE_PATH, "vae": "model.model_kw
 _BOOGU = Arch("boogu_image", paths=_TE_PATH)
 _PIXEL = Arch("zimage_l2p", offload=True, extras="Tongyi-MAI/Z-Image-Turbo")
 _CHROMA = Arch("chroma", te_qtype="qtype", low_vram=False, dynamic=True)
-_WAN = Arch("wan21", te_qtype="qtype", offload=True, backends=True)
+_WAN = Arch("wan21", te_qtype="qtype", offload=True, backends=True, reads_extras=True)
 _LTX = Arch(
     "ltx2",
+    reads_extras=True,
     files=("vae", "text_encoder", "audio_vae"),
     offload=True,
     backends=True,
@@ -108,7 +110,9 @@ _KREA_EDIT = replace(
     controls=3,
     fixed={"model.model_kwargs.edit": True, "model.model_kwargs.match_target_res": True, "model.model_kwargs.kv_cache": True},
 )
-_HIDREAM = Arch("hidream", ignore=("ff_i.experts", "ff_i.gate"), paths={"text_encoder_3": "model.model_kwargs.llama_model_path"})
+_HIDREAM = Arch(
+    "hidream", reads_extras=True, ignore=("ff_i.experts", "ff_i.gate"), paths={"text_encoder_3": "model.model_kwargs.llama_model_path"}
+)
 _PIXART = Arch("pixart_sigma", scheduler="ddpm", te_qtype=None, low_vram=False, quantize=False, paths={"vae": "model.vae_path"})
 _MINIMAX = Arch(
     "minimax_h3",
@@ -179,7 +183,7 @@ ARCHS: dict[tuple[str, str], Arch] = {
     ("auraflow", "pony-v7"): Arch("auraflow:pony-v7", te_qtype=None, low_vram=False, quantize=False),
     ("ernie-image", "base"): Arch("ernie_image", offload=True, extras="baidu/ERNIE-Image"),
     ("cogview4", "6b"): Arch("cogview4", te_qtype="qtype", low_vram=False, dynamic=True),
-    ("f-lite", "base"): Arch("f-lite", te_qtype="qtype", low_vram=False, dynamic=True),
+    ("f-lite", "base"): Arch("f-lite", te_qtype="qtype", low_vram=False, dynamic=True, reads_extras=True),
     ("krea2", "raw"): _KREA,
     ("krea2", "turbo"): replace(_KREA, native="krea2:turbo"),
     ("krea2", "raw-edit"): replace(_KREA_EDIT, native="krea2:o_edit"),
@@ -187,6 +191,7 @@ ARCHS: dict[tuple[str, str], Arch] = {
     ("ideogram4", "base"): Arch("ideogram4", offload=True, paths=_TE_PATH),
     ("hidream-o1", "full"): Arch(
         "hidream_o1",
+        reads_extras=True,
         te_qtype=None,
         offload=True,
         ignore=("lm_head", "patch_embed", "visual"),
@@ -223,6 +228,24 @@ BOUNDARY = 0.875
 def arch_of(family: Family, variant: Variant) -> Arch | None:
     """The native architecture of a variant, None where ai-toolkit has none."""
     return ARCHS.get((family.name, variant.name))
+
+
+def find_variant(found: tuple[str, str], keys: Mapping[str, Any]) -> tuple[str, str]:
+    """The variant of an architecture that the other keys of the job tell: the one whose own keys are all there."""
+    plain = _plain(ARCHS[found].native)
+    fits = [
+        key
+        for key, arch in ARCHS.items()
+        if key[0] == found[0]
+        and arch.fixed
+        and _plain(arch.native) == plain
+        and all(keys.get(name) == value for name, value in arch.fixed.items())
+    ]
+    return found if found in fits or not fits else fits[0]
+
+
+def _plain(native: str) -> str:
+    return native.partition(":")[0].replace("flex1", "flux")
 
 
 def find_native(native: str) -> tuple[str, str] | None:

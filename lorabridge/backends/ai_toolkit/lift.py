@@ -13,6 +13,7 @@ from lorabridge.backends.ai_toolkit.archs import Arch
 from lorabridge.backends.ai_toolkit.lift_data import lift_datasets, lift_samples
 from lorabridge.backends.ai_toolkit.lift_model import lift_model, lift_network
 from lorabridge.backends.ai_toolkit.lift_state import Lifting
+from lorabridge.backends.ai_toolkit.native import META
 from lorabridge.backends.ai_toolkit.noise import BIASES, TYPES
 from lorabridge.backends.ai_toolkit.rows import JOB_ROWS
 from lorabridge.backends.ai_toolkit.training import NEVER_CLIPPED
@@ -50,7 +51,10 @@ TRAINERS = ("diffusion_trainer", "sd_trainer", "ui_trainer")
 
 def lift(sources: Mapping[str, str]) -> Lifted:
     """Read a job back. What no field of the language can say stays in `native`."""
-    name, process, found = _read(sources)
+    name, process, found = read_job(sources)
+    if process is not None and not isinstance(process.get("network"), dict):
+        found.append(_whole_model(process))
+        process = None
     if process is None:
         return Lifted({}, diagnostics=tuple(found))
     tree = _effective(process)
@@ -60,9 +64,9 @@ def lift(sources: Mapping[str, str]) -> Lifted:
     state.say("name", name)
     for path, value in rows.items():
         state.say(path, value, origins[path].partition(":")[2])
-    arch = lift_model(state)
+    arch = state.arch = lift_model(state)
     state.move("train.train_text_encoder", "adapter.text_encoder")
-    lift_network(state, arch, "network" in process)
+    lift_network(state, arch)
     _length(state)
     _optimizer(state)
     _scheduler(state)
@@ -72,12 +76,62 @@ def lift(sources: Mapping[str, str]) -> Lifted:
     _logging(state)
     lift_datasets(state)
     lift_samples(state)
-    for key in ("type", "device", "performance_log_every"):
-        state.drop(key)
+    _frame(state, sources)
     return Lifted(state.data, state.origins, {f"process:{key}": value for key, value in state.rest.items()}, tuple(state.diagnostics))
 
 
-def _read(sources: Mapping[str, str]) -> tuple[str, dict[str, Any] | None, list[Diagnostic]]:
+def _whole_model(process: Mapping[str, Any]) -> Diagnostic:
+    adapter = process.get("adapter")
+    kind = adapter.get("type") if isinstance(adapter, dict) else None
+    what = f"it trains an adapter of type `{kind}`" if kind else "without `network` it trains the whole model"
+    return Diagnostic(
+        "LB326",
+        f"the job trains no LoRA: {what}",
+        None,
+        "error",
+        "the language says LoRA trainings; read as one, the job would become another training",
+        "add `network: {type: lora, linear: 16, linear_alpha: 16}` to the job if a LoRA is meant",
+        "config.process[0].network",
+    )
+
+
+def _frame(state: Lifting, sources: Mapping[str, str]) -> None:
+    """Keys of the job and the process that say nothing about the training."""
+    state.drop("type")
+    state.drop("performance_log_every", 10)
+    if "device" in state.rest:
+        state.diagnostics.append(
+            Diagnostic(
+                "LB312",
+                f"`device: {state.pop('device')}` has no effect: accelerate chooses the GPU",
+                None,
+                "hint",
+                "the trainer stores the key and trains on `accelerator.device` (BaseSDTrainProcess.py:105)",
+                "choose a GPU with `hardware.gpus`, which sets CUDA_VISIBLE_DEVICES",
+                "config.process[0].device",
+            )
+        )
+    meta = job_of(sources).get("meta")
+    for key, value in (meta or {}).items() if isinstance(meta, dict) else ():
+        if META.get(str(key)) != value:
+            state.rest[f"meta.{key}"] = value
+
+
+def job_of(sources: Mapping[str, str]) -> dict[str, Any]:
+    """The first tree that is a job, whole; empty where there is none."""
+    for file, text in sources.items():
+        if file.endswith((".yaml", ".yml", ".json", ".jsonc")):
+            try:
+                tree = _parse(file, text)
+            except ValueError:
+                continue
+            if isinstance(tree, dict) and isinstance(tree.get("config"), dict) and "process" in tree["config"]:
+                return tree
+    return {}
+
+
+def read_job(sources: Mapping[str, str]) -> tuple[str, dict[str, Any] | None, list[Diagnostic]]:
+    """The name of the job, its first process if that trains, and what could not be read."""
     found: list[Diagnostic] = []
     for file, text in sources.items():
         if not file.endswith((".yaml", ".yml", ".json", ".jsonc")):

@@ -110,7 +110,8 @@ def lift_samples(state: Lifting) -> None:
     skip = state.pop("train.skip_first_sample", False)
     entries = _entries(state)
     state.drop("sample.sampler")
-    state.drop("sample.fps")
+    arch = state.arch
+    state.drop("sample.fps", *([arch.fps] if arch is not None else []))
     for native, path in (
         ("width", "width"),
         ("height", "height"),
@@ -124,22 +125,39 @@ def lift_samples(state: Lifting) -> None:
             state.drop(key)
         else:
             state.move(key, f"sample.{path}")
+    walk = bool(state.pop("sample.walk_seed", False)) and not off
     state.say("sample.negative", state.pop("sample.neg", "") or None, "sample.neg")
     if off or not entries:
         return
     state.say("sample.every", f"{every} steps" if every else "never", "sample.sample_every")
     state.say("sample.before", not skip, "train.skip_first_sample")
+    entries = _seeded(state, entries, walk)
     entries, paired = _unpaired(entries, state.get("trigger", ""))
     if paired:
         state.say("sample.without_trigger", True, "sample.samples")
     state.say("sample.prompts", [_prompt(state, entry) for entry in entries], "sample.samples")
 
 
+def _seeded(state: Lifting, entries: list[dict[str, Any]], walk: bool) -> list[dict[str, Any]]:
+    """Each entry with the seed that it is drawn with: counted up with `walk_seed`, or that of the last entry that names one."""
+    seed = start = state.get("sample.seed", 0)
+    found = []
+    for number, entry in enumerate(entries):
+        seed = entry.get("seed", start + number if walk else seed)
+        found.append({**entry, "seed": seed})
+    return found
+
+
 def _entries(state: Lifting) -> list[dict[str, Any]]:
     prompts = state.pop("sample.prompts") or []
     given = state.pop("sample.samples")
     entries = given if given is not None else [{"prompt": text} for text in prompts]
-    return [_flags(entry) for entry in entries if isinstance(entry, dict) and entry.get("prompt")]
+    found = [prompt_entry(entry) for entry in entries if isinstance(entry, dict)]
+    if empty := sum(not entry.get("prompt") for entry in found):
+        state.problem(
+            "LB302", f"{empty} of {len(found)} sample prompts are empty", "the language has no sample without a text", "they were left out"
+        )
+    return [entry for entry in found if entry.get("prompt")]
 
 
 _FLAGS: dict[str, tuple[str, Callable[[str], Any]]] = {
@@ -156,7 +174,7 @@ _FLAGS: dict[str, tuple[str, Callable[[str], Any]]] = {
 """Flags in the text of a prompt (toolkit/config_modules.py:1396). One that is not here leaves the prompt as it is."""
 
 
-def _flags(entry: Mapping[str, Any]) -> dict[str, Any]:
+def prompt_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
     """`a cat --w 512` as the trainer takes it apart: flags in the text win over the entry's keys."""
     text, *flags = str(entry["prompt"]).split("--")
     found: dict[str, Any] = {}

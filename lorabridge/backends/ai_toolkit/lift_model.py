@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lorabridge.backends.ai_toolkit.archs import ARCHS, NAME, Arch, find_native
+from lorabridge.backends.ai_toolkit.archs import ARCHS, NAME, Arch, find_native, find_variant
 from lorabridge.backends.ai_toolkit.lift_state import Lifting
 from lorabridge.backends.ai_toolkit.model import QTYPES
 from lorabridge.backends.ai_toolkit.network import TEXT_ENCODER
@@ -12,7 +12,7 @@ from lorabridge.diagnostics import Diagnostic
 from lorabridge.families.check import needs_of
 from lorabridge.families.table import FAMILIES
 
-_FLAGS = {
+FLAGS = {
     "is_xl": "sdxl",
     "is_v2": "sd2",
     "is_v3": "sd3",
@@ -24,6 +24,7 @@ _FLAGS = {
     "is_vega": "vega",
     "is_auraflow": "auraflow",
 }
+"""Switches that chose the architecture before `arch` did (toolkit/config_modules.py:770-800)."""
 _DTYPES = {"bf16": "bf16", "bfloat16": "bf16", "fp16": "fp16", "float16": "fp16", "fp32": "fp32", "float32": "fp32", "float": "fp32"}
 _FILES = (".safetensors", ".ckpt", ".pt", ".sft")
 
@@ -31,7 +32,7 @@ _FILES = (".safetensors", ".ckpt", ".pt", ".sft")
 def lift_model(state: Lifting) -> Arch | None:
     """Family, variant, paths, precision, memory. None when the architecture is not known."""
     native = state.pop("model.arch")
-    for flag, name in _FLAGS.items():
+    for flag, name in FLAGS.items():
         if state.pop(f"model.{flag}", False) and native is None:
             native = name
     found = find_native(native or "sd15")
@@ -41,6 +42,7 @@ def lift_model(state: Lifting) -> Arch | None:
             "LB501", f"`model.arch: {native}` is not a known architecture", "the trainer would load it as Stable Diffusion 1.5", "", "error"
         )
         return None
+    found = find_variant(found, state.rest) if native and ":" not in native else found
     arch = ARCHS[found]
     state.say("model.family", found[0], "model.arch")
     state.say("model.variant", found[1], "model.arch")
@@ -72,6 +74,8 @@ def _paths(state: Lifting, arch: Arch, found: tuple[str, str]) -> None:
 def _quantize(state: Lifting, arch: Arch) -> None:
     words = {native: word for word, native in QTYPES.items()} | {"float8": "fp8-scaled", "int8": "int8"}
     on = bool(state.pop("model.quantize", False))
+    if isinstance(kind := state.rest.get("model.qtype"), str) and "|" in kind:
+        state.rest["model.qtype"], state.rest["model.accuracy_recovery_adapter"] = kind.split("|", 1)
     encoder = bool(state.pop("model.quantize_te", on))
     weights = state.pop("model.qtype", "qfloat8") if on or (encoder and arch.te_qtype == "qtype") else None
     other = weights if arch.te_qtype == "qtype" else state.pop("model.qtype_te", "qfloat8")
@@ -119,10 +123,8 @@ def _memory(state: Lifting) -> None:
         state.drop("model.layer_offloading_text_encoder_percent", 0.0)
 
 
-def lift_network(state: Lifting, arch: Arch | None, present: bool) -> None:
-    """The adapter. Without a `network` section the whole model would be trained."""
-    if not present:
-        state.problem("LB302", "the job has no `network`: it trains the whole model", "a LoRA is what the language says", "")
+def lift_network(state: Lifting, arch: Arch | None) -> None:
+    """The adapter."""
     rank = state.get("adapter.rank", 4)
     written = next((key for key in ("linear_alpha", "alpha") if f"network.{key}" in state.rest), "")
     alpha = state.pop("network.linear_alpha", state.pop("network.alpha", 1.0))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lorabridge.backends.ai_toolkit.archs import Arch
 from lorabridge.diagnostics import Diagnostic, Severity
 
 
@@ -17,6 +18,7 @@ class Lifting:
     data: dict[str, Any] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    arch: Arch | None = None
 
     def pop(self, key: str, default: Any = None) -> Any:
         """Take a native key."""

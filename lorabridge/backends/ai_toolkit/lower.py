@@ -11,7 +11,7 @@ from lorabridge.backends.ai_toolkit.archs import COMMIT, NAME, TITLE, Arch, arch
 from lorabridge.backends.ai_toolkit.control import DATABASE
 from lorabridge.backends.ai_toolkit.datasets import datasets, trigger
 from lorabridge.backends.ai_toolkit.model import model
-from lorabridge.backends.ai_toolkit.native import native
+from lorabridge.backends.ai_toolkit.native import META, native
 from lorabridge.backends.ai_toolkit.network import network
 from lorabridge.backends.ai_toolkit.noise import noise
 from lorabridge.backends.ai_toolkit.rows import HANDLED, JOB_ROWS
@@ -141,7 +141,8 @@ def _fixed(low: Lowering, arch: Arch) -> None:
 
 def _job(low: Lowering) -> dict[str, Any]:
     process = {key: value for key, value in low.documents["process"].items() if value != {}}
-    return {"job": "extension", "config": {"name": low.config.name, "process": [process]}}
+    meta = META | low.documents.get("meta", {})
+    return {"job": "extension", "config": {"name": low.config.name, "process": [process]}, "meta": meta}
 
 
 def _strings(value: Any, dotted: str) -> Iterator[tuple[str, str]]:

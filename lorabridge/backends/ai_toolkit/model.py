@@ -74,13 +74,13 @@ def _name_key(low: Lowering, given: dict[str, str]) -> str:
 
 def _extras(low: Lowering, arch: Arch, given: dict[str, str], name: str) -> set[str]:
     """`extras_name_or_path`: what completes a single file. Without it the trainer falls back to one repository."""
-    if not arch.extras or name not in ("transformer", "repo"):
+    if not (arch.extras or arch.reads_extras) or name not in ("transformer", "repo"):
         return set()
     key = "extras" if "extras" in given else "repo" if name == "transformer" and "repo" in given else ""
     if key:
         _say(low, key, "model.extras_name_or_path", given[key])
         return {key}
-    if name == "transformer" and "model.extras_name_or_path" not in arch.fixed:
+    if arch.extras and name == "transformer" and "model.extras_name_or_path" not in arch.fixed:
         low.add("process:model.extras_name_or_path", arch.extras, "the text encoder and the VAE that a single file lacks")
     return set()
 

@@ -25,6 +25,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "list": (list,),
     "dict": (dict,),
 }
+META: dict[str, Any] = {"name": "[name]", "version": "1.0"}
+"""What every job says about its file: it goes into the metadata of each checkpoint; the trainer fills in the run's name."""
 _FREE = {
     "model_kwargs",
     "quantize_kwargs",
@@ -52,12 +54,24 @@ def native(low: Lowering) -> None:
     here = f"backends.{NAME}"
     sections = contract()["sections"] if options else {}
     for key, value in options.items():
-        if key in sections and key != "process":
+        if key == "meta":
+            _meta(low, f"{here}.meta", value)
+        elif key in sections and key != "process":
             _section(low, f"{here}.{key}", key, value)
         elif key in sections.get("process", {}):
             _option(low, f"{here}.{key}", "process", key, value, [f"process:{key}"])
         else:
             _unknown(low, f"{here}.{key}", key, [*(name for name in sections if name != "process"), *sections.get("process", {})], sections)
+
+
+def _meta(low: Lowering, path: str, value: Any) -> None:
+    """Further metadata of the files: any key, as text or number (toolkit/metadata.py:13-28)."""
+    if not isinstance(value, Mapping):
+        low.problem("LB304", path, "`meta` is a table of keys", f"{TITLE} writes each key into the file", "write `meta: {version: '2'}`")
+        return
+    for key, inner in value.items():
+        low.put(f"meta:{key}", inner)
+        low.note("native", f"{path}.{key}", inner, f"meta.{key}", inner)
 
 
 def _section(low: Lowering, path: str, section: str, value: Any) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lorabridge.backends.base import Lifted
+from lorabridge.backends.diffusion_pipe.contract import optimizer_class
 from lorabridge.backends.diffusion_pipe.lift_data import lift_datasets
 from lorabridge.backends.diffusion_pipe.lift_model import lift_model
 from lorabridge.backends.diffusion_pipe.lift_state import Lifting
@@ -21,7 +22,7 @@ _RESUME = re.compile(r"--resume_from_checkpoint[= ]+['\"]?([^\s'\"\\]+)")
 
 def lift(sources: Mapping[str, str]) -> Lifted:
     """Read the files back. What no field of the language can say stays in `native`."""
-    main, datasets, found = _read(sources)
+    main, datasets, found = read_files(sources)
     rows, origins, rest = lift_rows(MAIN_ROWS, {"main": main})
     state = Lifting(rest.get("main", {}))
     for path, value in rows.items():
@@ -32,13 +33,15 @@ def lift(sources: Mapping[str, str]) -> Lifted:
     _results(state)
     _machine(state)
     _optimizer(state, arch)
-    lift_datasets(state, datasets, main)
+    lift_datasets(state, datasets, main, arch)
     _launch(state, sources)
+    found += _without_effect(main, datasets)
     native = {f"main:{key}": value for key, value in state.rest.items()} | state.native
     return Lifted(state.data, state.origins, native, tuple(found))
 
 
-def _read(sources: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, dict[str, Any]], list[Diagnostic]]:
+def read_files(sources: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, dict[str, Any]], list[Diagnostic]]:
+    """The main file, the dataset files by role (`dataset`, `eval`), and what could not be read."""
     import tomllib
 
     found: list[Diagnostic] = []
@@ -56,6 +59,30 @@ def _read(sources: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, dict[st
         if tree is not main:
             datasets.setdefault("eval" if name.rpartition("/")[2] in held_out else "dataset", tree)
     return main, datasets, found
+
+
+_EVALUATION = (
+    *("eval_every_n_steps", "eval_every_n_epochs", "eval_every_n_examples", "eval_before_first_step"),
+    *("eval_micro_batch_size_per_gpu", "eval_image_micro_batch_size_per_gpu", "eval_gradient_accumulation_steps"),
+    "disable_block_swap_for_eval",
+)
+
+
+def _without_effect(main: Mapping[str, Any], datasets: Mapping[str, Mapping[str, Any]]) -> list[Diagnostic]:
+    """Keys that are read and serve nothing here."""
+    why: dict[str, str] = {}
+    if not main.get("eval_datasets"):
+        why |= dict.fromkeys(_EVALUATION, "without `eval_datasets` nothing is evaluated (train.py:231)")
+    wandb = main.get("monitoring")
+    if isinstance(wandb, dict) and not wandb.get("enable_wandb"):
+        why |= dict.fromkeys((f"monitoring.{key}" for key in wandb if key.startswith("wandb")), "`enable_wandb` is not on")
+    if datasets and not any("frame_buckets" in str(tree) or "size_buckets" in str(tree) for tree in datasets.values()):
+        why["video_clip_mode"] = "no dataset asks for clips"
+    return [
+        Diagnostic("LB312", f"`{key}` has no effect", None, "hint", reason, "", key)
+        for key, reason in why.items()
+        if key in main or (key.startswith("monitoring.") and key.partition(".")[2] in main["monitoring"])
+    ]
 
 
 def _length(state: Lifting) -> None:
@@ -125,7 +152,7 @@ def _machine(state: Lifting) -> None:
 
 def _optimizer(state: Lifting, arch: str) -> None:
     state.move("optimizer.type", "optimizer.type")
-    state.move("optimizer.lr", "optimizer.lr")
+    _rate(state)
     off = state.data.get("optimizer", {}).get("type") == "AdaFactor"
     for key in [key for key in state.rest if key.startswith("optimizer.")]:
         name = key.removeprefix("optimizer.")
@@ -141,6 +168,16 @@ def _optimizer(state: Lifting, arch: str) -> None:
             state.native |= {
                 f"main:model.text_encoder_{number}_lr": rate for number, rate in zip((1, 2), rates, strict=True) if rate is not None
             }
+
+
+def _rate(state: Lifting) -> None:
+    """A rate that is left out is the default of the optimizer's class (train.py:669), not what the family recommends."""
+    if "optimizer.lr" in state.rest:
+        state.move("optimizer.lr", "optimizer.lr")
+        return
+    facts = optimizer_class(str(state.data.get("optimizer", {}).get("type", ""))) or {}
+    if isinstance(facts.get("lr"), int | float):
+        state.set("optimizer.lr", facts["lr"], "main:optimizer.type")
 
 
 def _launch(state: Lifting, sources: Mapping[str, str]) -> None:

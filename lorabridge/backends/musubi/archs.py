@@ -21,7 +21,8 @@ class Arch:
     scripts take. `flags` are training options that choose the model, `latent_flags` and `text_flags` the caching
     scripts' own. `swap` is the most blocks that can be swapped (None: one less than the model has, or clamped).
     `dtype` tells what decides the DiT's precision, `guide` which sample option is the guidance. `negative` is the
-    negative prompt that samples need written; None where the trainer's own is neutral.
+    negative prompt that samples need written; None where the trainer's own is neutral. `hub` names the paths that
+    `from_pretrained` takes, which may be names on the hub.
     """
 
     train: str
@@ -57,6 +58,7 @@ class Arch:
     shared_excludes: tuple[str, ...] = ()
     keeps_includes: bool = False
     distilled_guidance: bool = False
+    hub: frozenset[str] = frozenset()
 
 
 FLUX_EXCLUDES = (r".*(img_mod\.lin|txt_mod\.lin|modulation\.lin).*",)
@@ -104,7 +106,7 @@ KANDINSKY = Arch(
     "kandinsky5_train_network", "kandinsky5_cache_latents", "kandinsky5_cache_text_encoder_outputs", "networks.lora_kandinsky", generic=False,
     keys={"transformer": "dit", "vae": "vae", "text_encoder": "text_encoder_qwen", "text_encoder_2": "text_encoder_clip"}, latent_paths=_VAE,
     text_paths={"text_encoder": "text_encoder_qwen", "text_encoder_2": "text_encoder_clip"}, fp8=frozenset({"fp8-scaled"}), dtype="mixed-or-fp16",
-    shift=5.0, guide="guidance_scale", negative=" ", video=True, flash3=True, keeps_includes=True,
+    shift=5.0, guide="guidance_scale", negative=" ", video=True, flash3=True, keeps_includes=True, hub=frozenset({"text_encoder", "text_encoder_2"}),
 )  # fmt: skip
 ZIMAGE = Arch(
     "zimage_train_network", "zimage_cache_latents", "zimage_cache_text_encoder_outputs", "networks.lora_zimage",
@@ -113,7 +115,7 @@ ZIMAGE = Arch(
 HIDREAM = Arch(
     "hidream_o1_train_network", "hidream_o1_cache_pixel", "hidream_o1_cache_text_encoder_outputs", "networks.lora_hidream_o1", generic=False,
     keys={"transformer": "dit"}, flags={"model_type": "full", "task": "t2i"}, text_flags=("--model_type", "full"), fp8=frozenset({"fp8-scaled"}),
-    vae_dtypes=frozenset(), cache_vae_dtype=False, weighting=False, sampling="uniform", guide="guidance_scale", negatives=False, step=32, flash3=True,
+    text_fp8="fp8_te", text_fp8_train=False, vae_dtypes=frozenset(), cache_vae_dtype=False, weighting=False, sampling="uniform", guide="guidance_scale", negatives=False, step=32, flash3=True,
 )  # fmt: skip
 IDEOGRAM = Arch(
     "ideogram4_train_network", "ideogram4_cache_latents", "ideogram4_cache_text_encoder_outputs", "networks.lora_ideogram4", generic=False,
@@ -219,6 +221,12 @@ ARCHS: dict[tuple[str, str], Arch] = {
     **{("kandinsky5", name): _kandinsky(f"k5-{name}") for name in _KANDINSKY_TASKS},
 }
 """Every family and variant that the trainer can train, by lorabridge's names."""
+
+NOISE_SCALES: dict[str, dict[str, float]] = {
+    "full": {"noise_scale_start": 8.0, "noise_scale_end": 8.0, "noise_clip_std": 0.0},
+    "dev": {"noise_scale_start": 7.5, "noise_scale_end": 7.5, "noise_clip_std": 2.5},
+}
+"""What the noise options of HiDream-O1 are by its `model_type` when they are left out (hidream_o1_train_network.py:85-90)."""
 
 BOUNDARIES = {"t2v-a14b": 0.875, "i2v-a14b": 0.9}
 """Where the experts of Wan 2.2 hand over (wan/configs; docs/wan.md:191)."""

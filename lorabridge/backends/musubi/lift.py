@@ -43,6 +43,7 @@ class Lifting:
     native: dict[str, Any] = field(default_factory=dict)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     filled: frozenset[str] = frozenset()
+    dit: Any = None
 
     def take(self, key: str) -> Any:
         """Read a training option once; None when it is not there."""
@@ -93,5 +94,6 @@ def lift(sources: Mapping[str, str]) -> Lifted:
     work.filled = frozenset(EFFECTIVE.keys() - work.train.keys())
     for key, value in EFFECTIVE.items():
         work.train.setdefault(key, value)
+    work.dit = work.train.get("dit")
     fields(work)
     return Lifted(work.data, work.origins, work.native, tuple(work.diagnostics))

@@ -11,6 +11,7 @@ from lorabridge.backends.musubi.lift import Lifting
 from lorabridge.backends.musubi.rows import DATASET_ROWS
 from lorabridge.backends.musubi.samples import IDEOGRAM_PRESETS
 from lorabridge.config.amounts import Amount
+from lorabridge.diagnostics import Diagnostic
 
 _OWN_CACHE = re.compile(r"(.*)/cache/(\d+)-[0-9a-f]{8}")
 _DEFAULTS: dict[str, Any] = {
@@ -100,6 +101,12 @@ def _put(data: dict[str, Any], path: str, value: Any) -> None:
 
 def prompts(work: Lifting, arch: Arch) -> None:
     """Sample prompts, each with all of its settings."""
+    if not work.prompts:
+        for key in ("sample_every_n_steps", "sample_every_n_epochs", "sample_at_first"):
+            if work.take(key):
+                why = "there are no sample prompts among these files, and without them none is drawn"
+                work.diagnostics.append(Diagnostic("LB312", f"`{key}` has no effect", None, "hint", why, "", key))
+        return
     for unit in ("steps", "epochs"):
         every = work.take(f"sample_every_n_{unit}")
         if every is not None and "every" not in work.data.get("sample", {}):

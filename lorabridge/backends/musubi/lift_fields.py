@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from lorabridge.backends.engine import lift_rows, spell
-from lorabridge.backends.musubi.archs import ARCHS, BOUNDARIES, Arch
+from lorabridge.backends.musubi.archs import ARCHS, BOUNDARIES, NOISE_SCALES, Arch
 from lorabridge.backends.musubi.lift import Lifting
 from lorabridge.backends.musubi.lift_data import datasets, prompts
 from lorabridge.backends.musubi.noise import SAMPLINGS, WEIGHTINGS
@@ -66,8 +66,8 @@ def fields(work: Lifting) -> None:
 
 
 def _arch(work: Lifting) -> tuple[tuple[str, str], Arch] | None:
-    script = next((name for name, command in work.commands.items() if command["kind"] == "train"), "")
-    module = str(work.train.get("network_module", "")).removeprefix("musubi_tuner.")
+    script = _launched(work)
+    module = _module(work)
     fits = [(key, arch) for key, arch in ARCHS.items() if (arch.train == script if script else arch.network == module)]
     best = [
         (key, arch)
@@ -94,6 +94,19 @@ def _arch(work: Lifting) -> tuple[tuple[str, str], Arch] | None:
     return best[0]
 
 
+def _launched(work: Lifting) -> str:
+    return next((name for name, command in work.commands.items() if command["kind"] == "train"), "")
+
+
+def _module(work: Lifting) -> str:
+    return str(work.train.get("network_module", "")).removeprefix("musubi_tuner.")
+
+
+def script_of(work: Lifting) -> str:
+    """The training script: the one that is launched, or the one whose network module is named; empty where neither is."""
+    return _launched(work) or next((arch.train for arch in ARCHS.values() if arch.network == _module(work)), "")
+
+
 def _flag(work: Lifting, family: str, name: str) -> Any:
     if name == "model_version" and work.train.get("edit_plus"):
         return "edit-2509"
@@ -103,6 +116,10 @@ def _flag(work: Lifting, family: str, name: str) -> Any:
 
 
 def _model(work: Lifting, arch: Arch, variant: str) -> None:
+    if "model_type" in arch.flags:
+        for key, value in NOISE_SCALES.get(str(arch.flags["model_type"]), {}).items():
+            if work.train.get(key) == value:
+                work.take(key)
     for key in (*arch.flags, "task", "one_frame", "edit", "edit_plus"):
         work.take(key)
     _experts(work, variant)
@@ -115,10 +132,15 @@ def _model(work: Lifting, arch: Arch, variant: str) -> None:
                 work.say(f"model.paths.{name}", command["options"][option])
     paths = work.data["model"].setdefault("paths", {})
     paths |= {name: f"./{value}" for name, value in paths.items() if isinstance(value, str) and _LOCAL.fullmatch(value)}
+    cached = work.commands.get(arch.latents, {}).get("options", {}).get("vae_dtype")
+    if cached is not None and arch.cache_vae_dtype:
+        work.train.setdefault("vae_dtype", cached)
     for key, path in (("dit_dtype", "model.dtype"), ("vae_dtype", "model.vae_dtype")):
         work.say(path, _DTYPES.get(str(work.take(key))), f"train:{key}")
     scaled, base = work.take("fp8_scaled"), work.take("fp8_base")
-    work.say("model.quantize.transformer", "fp8-scaled" if scaled else "fp8" if base else None, "train:fp8_base")
+    # A script without plain fp8 takes `fp8_base` for the scaled kind (kandinsky5_train_network.py:973).
+    plain = "fp8" if "fp8" in arch.fp8 else "fp8-scaled"
+    work.say("model.quantize.transformer", "fp8-scaled" if scaled else plain if base else None, "train:fp8_base")
     text = arch.text_fp8 and (work.take(arch.text_fp8) or any(command["options"].get(arch.text_fp8) for command in work.commands.values()))
     work.say("model.quantize.text_encoder", "fp8" if text else None, f"train:{arch.text_fp8}")
     weights, multipliers = work.take("base_weights") or [], work.take("base_weights_multiplier") or []
@@ -339,12 +361,12 @@ def _machine(work: Lifting, arch: Arch) -> None:
         work.say("cache.reuse", options.get("skip_existing"))
         if "device" in options:
             work.say("hardware.device", "cpu" if options["device"] == "cpu" else "cuda")
-        extra = _extra(arch, kind, options)
+        extra = _extra(arch, kind, options, work.dit)
         if extra:
             work.native[f"cache_{kind}"] = extra
 
 
-def _extra(arch: Arch, kind: str, options: dict[str, Any]) -> dict[str, Any]:
+def _extra(arch: Arch, kind: str, options: dict[str, Any], said_dit: Any) -> dict[str, Any]:
     """What a caching script gets that no field of the language says."""
     said = {
         "dataset_config",
@@ -360,6 +382,8 @@ def _extra(arch: Arch, kind: str, options: dict[str, Any]) -> dict[str, Any]:
         "model_type",
         arch.text_fp8,
     }
+    if arch.text_fp8 and not arch.text_paths and options.get("dit") == said_dit:
+        said.add("dit")
     said |= set((arch.latent_paths if kind == "latents" else arch.text_paths).values())
     return {key: value for key, value in options.items() if key not in said}
 

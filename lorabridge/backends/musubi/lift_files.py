@@ -49,11 +49,9 @@ def read(work: Lifting, sources: Mapping[str, str]) -> None:
                 _text(work, text)
         except ValueError as error:
             work.problem("LB100", f"{name} cannot be read: {error}", severity="error")
-    for command in work.commands.values():
-        if command["kind"] == "train":
-            work.train |= {
-                key: value for key, value in command["options"].items() if key not in ("config_file", "dataset_config", "sample_prompts")
-            }
+    command: dict[str, Any] = next((command for command in work.commands.values() if command["kind"] == "train"), {"options": {}})
+    links = ("config_file", "dataset_config", "sample_prompts")
+    work.train |= {key: value for key, value in command["options"].items() if key not in links}
 
 
 def _toml(work: Lifting, name: str, tree: dict[str, Any]) -> None:
@@ -94,12 +92,28 @@ def _text(work: Lifting, text: str) -> None:
     lines = re.sub(r"[\\^`]\r?\n", " ", text).splitlines()
     commands = [command for command in map(_command, lines) if command]
     if commands:
+        said = {command["kind"] for command in work.commands.values()}
         for env, script, options in commands:
             kind = "train" if script in _TRAIN else "latents" if script in _LATENTS else "text"
+            if kind in said and (kind == "train" or script in work.commands):
+                again(work, script, kind)
+                continue
+            said.add(kind)
             work.commands[script] = {"kind": kind, "options": options}
             work.env |= env if kind == "train" else {}
     elif any(entry.strip() and not entry.startswith("#") for entry in lines):
         work.prompts += [line(entry.strip()) for entry in lines if entry.strip() and not entry.startswith("#")]
+
+
+def again(work: Lifting, script: str, kind: str) -> None:
+    """A script of several runs is several configs."""
+    what = "training" if kind == "train" else "caching"
+    work.problem(
+        "LB325",
+        f"there is a second {what} command, of `{script}`: it was left out",
+        "a config says one training; the first command of each kind was read",
+        "import each training from a script of its own",
+    )
 
 
 def _command(text: str) -> tuple[dict[str, str], str, dict[str, Any]] | None:

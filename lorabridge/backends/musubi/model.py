@@ -81,7 +81,7 @@ def _paths(low: Lowering, arch: Arch) -> None:
             low.refuse(path, value, f"no script for {low.family.title} reads one", "remove it; `lorabridge families` lists what is needed")
             continue
         at = f"train:{arch.keys[name]}"
-        native = local_path(low, path, value)
+        native = value if name in arch.hub and is_hub_id(value) else local_path(low, path, value)
         low.put(at, native, path)
         low.note("exact", path, value, at, native)
 
@@ -285,9 +285,7 @@ def _quantize_text(low: Lowering, arch: Arch, path: str, wanted: str) -> None:
         return
     if arch.text_fp8_train:
         low.put(f"train:{arch.text_fp8}", True, path)
-    low.note(
-        "exact", path, wanted, f"--{arch.text_fp8}", True, "" if arch.text_fp8_train else "while caching; the training script crashes on it"
-    )
+    low.note("exact", path, wanted, f"--{arch.text_fp8}", True, "" if arch.text_fp8_train else "while caching only")
 
 
 def _merge(low: Lowering) -> None:

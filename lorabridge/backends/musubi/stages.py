@@ -7,10 +7,11 @@ from typing import Any
 
 from lorabridge.backends.base import Stage
 from lorabridge.backends.engine import Lowering
-from lorabridge.backends.musubi.archs import Arch
+from lorabridge.backends.musubi.archs import Arch, find
 from lorabridge.backends.musubi.model import NATIVE_DTYPE, one_frame
 from lorabridge.backends.musubi.samples import FILE
 from lorabridge.backends.musubi.training import processes
+from lorabridge.backends.paths import is_hub_id
 from lorabridge.families.resolve import get
 
 DATASET = "{files}/dataset.toml"
@@ -105,10 +106,11 @@ def _environment(low: Lowering, first: bool = False) -> dict[str, str]:
 
 def _paths(low: Lowering, options: Mapping[str, str]) -> list[str]:
     found: list[str] = []
+    arch = find(low.family.name, low.variant.name)
     for name, option in options.items():
         value = get(low.config, f"model.paths.{name}")
         if value is not None:
-            found += [f"--{option}", low.path(value)]
+            found += [f"--{option}", value if arch is not None and name in arch.hub and is_hub_id(value) else low.path(value)]
     return found
 
 
@@ -119,7 +121,10 @@ def _latent_flags(low: Lowering, arch: Arch) -> list[str]:
 
 
 def _text_flags(low: Lowering, arch: Arch) -> list[str]:
-    return [f"--{arch.text_fp8}"] if low.config.model.quantize.text_encoder == "fp8" and arch.text_fp8 else []
+    if low.config.model.quantize.text_encoder != "fp8" or not arch.text_fp8:
+        return []
+    # HiDream-O1's text embeddings come out of the checkpoint itself (hidream_o1_cache_text_encoder_outputs.py:61).
+    return [*(_paths(low, {"transformer": "dit"}) if not arch.text_paths else []), f"--{arch.text_fp8}"]
 
 
 def _cache(low: Lowering, which: str) -> list[str]:

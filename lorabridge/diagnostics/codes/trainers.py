@@ -181,6 +181,24 @@ ROWS: tuple[Code, ...] = (
         "max_train_epochs = 16",
     ),
     Code(
+        "LB324",
+        "value that does not come back",
+        "A compile of the imported config for the same trainer says another value than the imported files.",
+        "The training would not be the one that the files say.",
+    ),
+    Code(
+        "LB325",
+        "part of a job that cannot be read",
+        "One of the files that belong together is not there or is of another kind: what it says is not in the config.",
+        "The config says less than the files.",
+    ),
+    Code(
+        "LB326",
+        "job that trains no LoRA",
+        "The files start a full fine-tuning, another kind of adapter, a merge or an extraction.",
+        "Read as a LoRA training it would become something else.",
+    ),
+    Code(
         "LB330",
         "the trainer uses another value",
         "The trainer's own configuration code, run on the compiled files, ends with a value that was not meant.",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from lorabridge.backends.ai_toolkit import lift
 
 JOB = """
@@ -61,7 +63,7 @@ def test_an_example_of_the_trainer():
     assert data["datasets"][0]["images"] == "/path/to/images"
     assert data["cache"] == {"text": {"to": "off"}, "latents": {"to": "disk"}}
     assert data["sample"]["prompts"] == [{"prompt": "a [trigger] holding a sign"}]
-    assert lifted.native == {"process:save.push_to_hub": False, "process:sample.walk_seed": True}
+    assert lifted.native == {"process:save.push_to_hub": False}
 
 
 def test_defaults_of_the_trainer_are_what_a_short_file_means():
@@ -96,13 +98,12 @@ def test_the_two_words_of_the_bias_change_places():
 
 
 def test_traps_are_told():
-    job = "config: {name: x, process: [{type: sd_trainer, train: {gradient_accumulation_steps: 4, unload_text_encoder: true, lr_scheduler: linear}, model: {name_or_path: a/b, arch: zimage}}]}\n"
+    job = "config: {name: x, process: [{type: sd_trainer, network: {}, train: {gradient_accumulation_steps: 4, unload_text_encoder: true, lr_scheduler: linear}, model: {name_or_path: a/b, arch: zimage}}]}\n"
     lifted = lift({"x.yaml": job})
     told = " ".join(item.message for item in lifted.diagnostics)
     assert "keeps only the last of 4 batches" in told
     assert "unload_text_encoder" in told
     assert "rises from a third" in told
-    assert "trains the whole model" in told
 
 
 def test_what_is_no_job_is_told():
@@ -111,6 +112,64 @@ def test_what_is_no_job_is_told():
     assert lift({"x.json": "{"}).diagnostics[0].code == "LB100"
     slider = "config: {name: x, process: [{type: concept_slider}]}\n"
     assert lift({"x.yaml": slider}).diagnostics[0].code == "LB104"
-    assert lift({"x.yaml": "config: {name: x, process: [{type: sd_trainer, model: {arch: nope, name_or_path: x}}]}\n"}).diagnostics[
-        -1
-    ].code in ("LB501", "LB302")
+    assert lift(
+        {"x.yaml": "config: {name: x, process: [{type: sd_trainer, network: {}, model: {arch: nope, name_or_path: x}}]}\n"}
+    ).diagnostics[-1].code in ("LB501", "LB302")
+
+
+@pytest.mark.parametrize(("section", "word"), [("", "the whole model"), ("adapter: {type: redux}, ", "an adapter of type `redux`")])
+def test_a_job_that_trains_no_lora_is_not_read_as_one(section: str, word: str):
+    job = f"job: extension\nconfig: {{name: x, process: [{{type: sd_trainer, {section}model: {{name_or_path: a/b, arch: flux}}}}]}}\n"
+    lifted = lift({"x.yaml": job})
+    (found,) = lifted.diagnostics
+    assert (found.code, found.severity) == ("LB326", "error")
+    assert word in found.message
+    assert not lifted.data.get("model")
+
+
+def _lifted(sections: str):
+    return lift({"x.yaml": f"job: extension\nconfig: {{name: x, process: [{{type: sd_trainer, network: {{linear: 8}}, {sections}}}]}}\n"})
+
+
+def test_walking_seeds_become_the_seeds_of_the_prompts():
+    flux = "model: {name_or_path: a/b, arch: flux}"
+    lifted = _lifted(f"{flux}, sample: {{seed: 7, walk_seed: true, prompts: [a, 'b --d 3', c]}}")
+    assert lifted.data["sample"]["seed"] == 7
+    assert lifted.data["sample"]["prompts"] == [{"prompt": "a"}, {"prompt": "b", "seed": 3}, {"prompt": "c", "seed": 9}]
+    lifted = _lifted(f"{flux}, sample: {{seed: 7, prompts: [a, 'b --d 3', c]}}")
+    assert [entry.get("seed", 7) for entry in lifted.data["sample"]["prompts"]] == [7, 3, 3], "a seed of an entry stays in force"
+
+
+def test_an_empty_prompt_is_told():
+    lifted = _lifted("model: {name_or_path: a/b, arch: flux}, sample: {prompts: [a, '']}")
+    assert lifted.data["sample"]["prompts"] == [{"prompt": "a"}]
+    assert "1 of 2 sample prompts are empty" in " ".join(item.message for item in lifted.diagnostics)
+
+
+def test_a_recovery_adapter_in_the_type_is_taken_apart():
+    lifted = _lifted('model: {name_or_path: a/b, arch: qwen_image, quantize: true, qtype: "uint3|org/repo/ara.safetensors"}')
+    assert lifted.data["model"]["quantize"]["transformer"] == "uint3"
+    assert lifted.native["process:model.accuracy_recovery_adapter"] == "org/repo/ara.safetensors"
+
+
+def test_switches_tell_the_variant():
+    lifted = _lifted("model: {name_or_path: a/Flex, is_flux: true}, train: {bypass_guidance_embedding: true}")
+    assert (lifted.data["model"]["family"], lifted.data["model"]["variant"]) == ("flux1", "flex1")
+    assert "process:train.bypass_guidance_embedding" not in lifted.native
+    lifted = _lifted("model: {name_or_path: a/b, is_xl: true, is_v_pred: true}")
+    assert (lifted.data["model"]["family"], lifted.data["model"]["variant"]) == ("sdxl", "v-pred")
+
+
+def test_extras_of_a_pipeline_come_back():
+    lifted = _lifted("model: {name_or_path: a/b, arch: hidream, extras_name_or_path: c/d}")
+    assert lifted.data["model"]["paths"]["extras"] == "c/d"
+
+
+def test_metadata_of_the_file_stays_native():
+    job = "job: extension\nconfig: {name: x, process: [{type: sd_trainer, network: {}, model: {name_or_path: a/b, arch: flux}}]}\n"
+
+    def kept(meta: str) -> dict:
+        return {key: value for key, value in lift({"x.yaml": job + meta}).native.items() if "meta" in key}
+
+    assert kept("meta: {name: '[name]', version: '1.0'}\n") == {}
+    assert kept("meta: {name: '[name]', version: '2.0', by: me}\n") == {"process:meta.version": "2.0", "process:meta.by": "me"}

@@ -111,7 +111,7 @@ def test_refused(text: str, code: str, path: str) -> None:
         (KREA, "adapter: {type: lokr}", "LB307", "adapter.type"),
         (HIDREAM, "noise: {weighting: cosmap}", "LB307", "noise.weighting"),
         (HIDREAM, "datasets: [{images: /a, bucket: false, resolution: [1040]}]", "LB307", "datasets[0].resolution"),
-        (HIDREAM, "model: {quantize: {text_encoder: fp8}}", "LB301", "model.quantize.text_encoder"),
+        (HIDREAM, "model: {quantize: {text_encoder: nf4}}", "LB301", "model.quantize.text_encoder"),
         (WAN, "train: {mixed_precision: fp16}", "LB307", "train.mixed_precision"),
         (WAN, "datasets: [{videos: /v, video: {frames: [24]}}]", "LB308", "datasets[0].video.frames"),
         (WAN, "datasets: [{videos: /v, video: {extract: middle}}]", "LB301", "datasets[0].video.extract"),
