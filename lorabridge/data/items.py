@@ -85,7 +85,7 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """One dataset entry as one trainer finds it, in the trainer's own order. `items` are used, `left` are not."""
+    """One dataset entry as one trainer finds it, sorted by path (a list: in its order). `items` are used, `left` are not."""
 
     trainer: str
     here: str

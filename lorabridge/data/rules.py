@@ -30,7 +30,7 @@ class Rules:
     except those ending in `skips`. `recursive`: sub-folders too. `hidden`: names that start with a dot are taken. `needs_caption`: a picture
     without a caption is no item. `encoding`: of caption files. `caption_extension`: the only one it reads ("" the config's). `captions_json`: a
     captions.json in the folder replaces all caption files. `companions`: endings of masks and control pictures (None: any).
-    `never_folders`: folders that are passed over. `writes`: what it writes into the data folder, `sidecars` the names of such things. `fps`: family to the
+    `never_folders`: folders whose own files are passed over. `writes`: what it writes into the data folder, `sidecars` the names of such things. `fps`: family to the
     frame rate that it trains at, `retimes` whether clips are brought to it. `stretches`: short clips are stretched. `effects`: defect to what
     follows; a defect without an effect does no harm there and is not reported.
     """

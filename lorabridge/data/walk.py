@@ -59,13 +59,14 @@ def _entries(found: Listing, here: str, entries: Iterator[os.DirEntry[str]], rul
     inner: list[str] = []
     count = 0
     base = here.rstrip(os.sep) + os.sep
+    passed_over = os.path.basename(here) in rules.never_folders
     for entry in entries:
         name = entry.name
         if name in rules.sidecars:
             found.sidecars.append(base + name)
             continue
         if entry.is_dir(follow_symlinks=False):
-            _folder(found, base + name, name, rules, inner)
+            _folder(found, base + name, name, inner)
             continue
         count += 1
         if count > most:
@@ -76,6 +77,8 @@ def _entries(found: Listing, here: str, entries: Iterator[os.DirEntry[str]], rul
         if entry.is_symlink() and _is_folder(entry):
             continue
         names.add(name)
+        if passed_over:
+            continue
         if not rules.takes(name, video):
             _missed(found, base + name, name, video)
         elif not _is_file(entry):
@@ -87,9 +90,7 @@ def _entries(found: Listing, here: str, entries: Iterator[os.DirEntry[str]], rul
     return inner, count
 
 
-def _folder(found: Listing, path: str, name: str, rules: Rules, inner: list[str]) -> None:
-    if name in rules.never_folders:
-        return
+def _folder(found: Listing, path: str, name: str, inner: list[str]) -> None:
     if name.startswith("."):
         if any(True for _ in _media(path)):
             found.problems.append(Problem("hidden", path, "a folder with pictures or clips"))
