@@ -14,6 +14,7 @@ from lorabridge.artifacts.identity import Identity, identify, identify_adapter
 from lorabridge.artifacts.modules import Adapter, Module, assemble, peft_config
 from lorabridge.artifacts.origin import Origin, origin_of
 from lorabridge.artifacts.parts import precision_of
+from lorabridge.artifacts.published import KNOWN, stated_hash
 from lorabridge.artifacts.targets import block_of, group_of
 
 NORM_BYTES, NORM_MODULES = 24 << 20, 4000
@@ -37,7 +38,10 @@ class Block:
 
 @dataclass(slots=True)
 class Inspection:
-    """What was found. `adapter` is None when the file holds none; `norms` are by module key, empty when not computed."""
+    """What was found. `adapter` is None when the file holds none; `norms` are by module key, empty when not computed.
+
+    `sha256` is the file's, where it was computed or is stated beside it.
+    """
 
     path: Path
     header: Header
@@ -46,6 +50,7 @@ class Inspection:
     adapter: Adapter | None = None
     norms: dict[str, float | None] = field(default_factory=dict)
     why_no_norms: str = ""
+    sha256: str = ""
 
     @property
     def modules(self) -> list[Module]:
@@ -97,7 +102,7 @@ def _inspect(path: Path, norms: Literal["auto", "on", "off"]) -> Inspection:
     adapter = assemble(header, peft_config(path.parent)) if header.sound else None
     origin = origin_of(header.metadata)
     if adapter is None or not adapter.modules:
-        return Inspection(path, header, identify(path), origin)
+        return Inspection(path, header, identify(path), origin, sha256=stated_hash(path))
     identity = identify_adapter(adapter, origin=origin)
     identity.precision, identity.read, identity.problems = precision_of(header), header.length + 8, list(header.problems)
     found = Inspection(path, header, identity, origin, adapter)
@@ -134,6 +139,8 @@ def record(found: Inspection) -> dict[str, Any]:
         if identity.name or identity.measured
         else None,
         "naming": identity.naming,
+        "sha256": found.sha256 or None,
+        "published": KNOWN[found.sha256].title if found.sha256 in KNOWN else None,
         "precision": identity.precision.word,
         "bytes_by_dtype": identity.precision.counts,
         "not_known": identity.notes,

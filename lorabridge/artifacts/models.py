@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lorabridge.artifacts.identity import Identity, identify
+from lorabridge.artifacts.published import Said, said_of
 from lorabridge.artifacts.tables import tables
 from lorabridge.config.load import Loaded
 from lorabridge.data.paths import is_local
-from lorabridge.diagnostics import Diagnostic
+from lorabridge.diagnostics import Diagnostic, Span
 from lorabridge.families.resolve import Missing, Resolved, resolve
 
 _ROLES: dict[str, tuple[str, ...]] = {
@@ -27,11 +28,12 @@ _DISTILLED = re.compile(r"(?<![a-z])(turbo|lightning|hyper|lcm|schnell|distill(?
 
 
 class Named(NamedTuple):
-    """A path of the config and what lies there."""
+    """A path of the config and what lies there. `known`: its origin is, so that its name need not be read for hints."""
 
     key: str
     path: Path
     found: Identity
+    known: bool = False
 
 
 def check_models(loaded: Loaded, look: Callable[[Path], Identity] = identify) -> list[Diagnostic]:
@@ -45,9 +47,32 @@ def check_models(loaded: Loaded, look: Callable[[Path], Identity] = identify) ->
     for key, value in loaded.config.model.paths.plain(nulls=False).items():
         path = Path(value).expanduser()
         path = path if path.is_absolute() else Path(loaded.root) / path
+        said = said_of(value, path if is_local(value) else None) if key in _DENOISER else None
+        if said is not None:
+            found += _published(said, value, resolved, loaded.place(f"model.paths.{key}"), f"model.paths.{key}")
         if key in _ROLES and is_local(value) and path.exists():
-            found += _check(Named(key, path, look(path)), resolved, loaded)
+            found += _check(Named(key, path, look(path), said is not None), resolved, loaded)
     return found
+
+
+def _published(said: Said, value: str, resolved: Resolved, place: Span | None, path: str) -> Iterator[Diagnostic]:
+    """A file whose origin is known, against the variant that the config says."""
+    variant, family = resolved.variant, resolved.family.name
+    if (family, variant.name) in said.variants:
+        return
+    names = [name for of, name in said.variants if of == family]
+    if not names and is_local(value):
+        return  # its header tells more
+    what = f"{family} {' or '.join(names)}" if names else " or ".join(dict.fromkeys(of for of, _ in said.variants))
+    text = f"`{Path(value).name if is_local(value) else value}` is {said.how}: {what}; the config says {variant.name if names else family}"
+    opposite = bool(names) and said.distilled is not None and said.distilled != variant.distilled
+    why = f"it is {'' if said.distilled else 'not '}distilled, {variant.name} is{' not' if said.distilled else ''}" if opposite else ""
+    fix = (
+        f"name the file of {variant.name}, or write `variant: {names[0]}`"
+        if names
+        else f"name a model of {family}, or change `model.family`"
+    )
+    yield Diagnostic("LB837", text, place, "error" if opposite else "warning", why, fix, path)
 
 
 def _check(named: Named, resolved: Resolved, loaded: Loaded) -> Iterator[Diagnostic]:
@@ -151,7 +176,7 @@ def _precision(named: Named, resolved: Resolved) -> Iterator[Finding]:
 
 def _distilled(named: Named, resolved: Resolved) -> Iterator[Finding]:
     match = _DISTILLED.search(named.path.name)
-    if match and not resolved.variant.distilled and not _DISTILLED.search(resolved.variant.name):
+    if match and not named.known and not resolved.variant.distilled and not _DISTILLED.search(resolved.variant.name):
         text = f"`{named.path.name}` says `{match[0]}`, the config says {resolved.variant.name}, which is not distilled; shapes cannot tell"
         yield "LB835", text, "warning", "name the file of the base model, or the distilled variant with its training adapter"
 

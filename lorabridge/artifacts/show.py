@@ -10,6 +10,7 @@ from lorabridge.artifacts.identity import Identity
 from lorabridge.artifacts.inspect import Block, Inspection
 from lorabridge.artifacts.numbers import FRIENDLY
 from lorabridge.artifacts.origin import readable
+from lorabridge.artifacts.published import KNOWN
 from lorabridge.families import FAMILIES
 
 _WIDTH = 96
@@ -39,7 +40,10 @@ def lines(found: Inspection, *, metadata: bool = True) -> Iterator[str]:
     yield from (_row("model", text) for text in _model(identity))
     if adapter is not None and adapter.modules:
         yield from _adapter(found)
-    for note in identity.notes:
+    if found.sha256:
+        known = KNOWN.get(found.sha256)
+        yield _row("sha256", found.sha256 + (f", the published {known.title} ({known.family} {known.variant})" if known else ""))
+    for note in identity.notes if found.sha256 not in KNOWN else ():
         yield _row("not known", note)
     for name, part in identity.parts.items():
         what = part.name or " or ".join(part.families) or part.measured

@@ -29,8 +29,9 @@ def command() -> None:
 @click.option("--svg", type=_path, metavar="FILE", help="Write the norms of the blocks as a picture.")
 @click.option("--html", type=_path, metavar="FILE", help="Write everything as a page.")
 @click.option("--no-metadata", is_flag=True, help="Leave the training metadata out.")
+@click.option("--hash", "hashed", is_flag=True, help="Read the whole file for its sha256, and look it up among published ones.")
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def inspect(path: Path, norms: bool | None, svg: Path | None, html: Path | None, no_metadata: bool, style: str) -> int:
+def inspect(path: Path, norms: bool | None, svg: Path | None, html: Path | None, no_metadata: bool, hashed: bool, style: str) -> int:
     """Say what a file or a folder is: model, keys, rank, alpha, targets, dtype, trainer, norms, metadata.
 
     \b
@@ -41,9 +42,13 @@ def inspect(path: Path, norms: bool | None, svg: Path | None, html: Path | None,
     from lorabridge.artifacts.inspect import inspect as look
 
     if path.is_dir():
+        if hashed or svg or html or norms:
+            raise click.UsageError("`--hash`, `--norms`, `--svg` and `--html` are for one file; name a file of the folder")
         return _folder(path, describe(path), style)
     mode: Any = "on" if svg or html else "auto" if norms is None else "on" if norms else "off"
     found = look(path, mode)
+    if hashed:
+        found.sha256 = _sha256(path)
     if svg or html:
         _pictures(found, svg, html)
     _show(found, style, not no_metadata)
@@ -51,6 +56,15 @@ def inspect(path: Path, norms: bool | None, svg: Path | None, html: Path | None,
     if style == "text" and problems:
         report(problems, "text", {})
     return int(any(item.severity == "error" for item in problems))
+
+
+def _sha256(path: Path) -> str:
+    from lorabridge.artifacts.published import sha256_of
+
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        raise click.ClickException(f"cannot be read: {error}") from error
 
 
 def _is_pickle(problems: list[Diagnostic]) -> bool:

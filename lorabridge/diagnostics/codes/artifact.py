@@ -200,4 +200,12 @@ ROWS: tuple[Code, ...] = (
         "",
     ),
     Code("LB836", "not recognised", "The file is of no kind that is known here.", "Nothing is checked that could be.", "", ""),
+    Code(
+        "LB837",
+        "another published model than the config says",
+        "The hub repository, or the sha256 that is stated beside the file, is that of another variant.",
+        "Shapes cannot tell a distilled model from its base; where a file comes from does.",
+        "",
+        "",
+    ),
 )
