@@ -30,6 +30,8 @@ _ENDINGS = {
 }
 _RATE = 0.02
 """Relative difference up to which two frame rates count as one: 23.976 and 24, 29.97 and 30."""
+_SPEED = 0.1
+"""Relative change of speed that nobody sees."""
 
 
 def judge_items(items: Sequence[Item], data: Dataset, rules: Rules, family: str, resolution: int, trigger: str) -> list[Problem]:
@@ -111,7 +113,11 @@ def _length(item: Item, data: Dataset, rules: Rules, family: str) -> Iterator[Pr
     if frames < shortest and video.extract != "full":
         at = f" at {rate:g} fps" if frames != item.frames else ""
         yield Problem("short", item.path, f"{'about ' if item.estimated else ''}{frames} frames{at}, {shortest} are wanted")
-    if rate and item.fps and not converts and abs(item.fps / rate - 1) > _RATE:
+    elif rate and item.fps and rules.squeezes and video.extract != "full":
+        speed = item.frames / item.fps * rate / max(video.frames)
+        if abs(speed - 1) > _SPEED:
+            yield Problem("retimed", item.path, f"{item.frames} frames become {max(video.frames)}: {speed:.2g} times the speed")
+    if rate and item.fps and not converts and not rules.squeezes and abs(item.fps / rate - 1) > _RATE:
         yield Problem("retimed", item.path, f"{item.fps:.4g} fps, the model's is {rate:g}")
 
 

@@ -152,9 +152,7 @@ KINDS: dict[str, Kind] = {
     "short": Kind(
         "LB432", "is shorter than a training sample", "are shorter than a training sample", "use longer clips, or fewer `video.frames`"
     ),
-    "retimed": Kind(
-        "LB433", "has another frame rate than the model", "have another frame rate than the model", "set `video.fps`, or convert the clips"
-    ),
+    "retimed": Kind("LB433", "is learnt at another speed", "are learnt at another speed", "convert or cut the clips, or say `video.fps`"),
     "unknown_length": Kind(
         "LB434",
         "does not state its length",

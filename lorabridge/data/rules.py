@@ -31,7 +31,7 @@ class Rules:
     without a caption is no item. `encoding`: of caption files. `caption_extension`: the only one it reads ("" the config's). `captions_json`: a
     captions.json in the folder replaces all caption files. `companions`: endings of masks and control pictures (None: any).
     `never_folders`: folders whose own files are passed over. `writes`: what it writes into the data folder, `sidecars` the names of such things. `fps`: family to the
-    frame rate that it trains at, `retimes` whether clips are brought to it. `stretches`: short clips are stretched. `effects`: defect to what
+    frame rate that it trains at, `retimes` whether clips are brought to it. `squeezes`: a clip is stretched or squeezed whole into the wanted frames. `effects`: defect to what
     follows; a defect without an effect does no harm there and is not reported.
     """
 
@@ -54,7 +54,7 @@ class Rules:
     sidecars: frozenset[str] = frozenset()
     fps: Mapping[str, float] = field(default_factory=dict)
     retimes: bool = False
-    stretches: bool = False
+    squeezes: bool = False
     adds_trigger: bool = False
     effects: Mapping[str, Effect] = field(default_factory=dict)
 

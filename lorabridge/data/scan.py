@@ -202,7 +202,8 @@ def _beside(work: _Work, folder: str, listing: Listing, facts: Sequence[Fact], u
     extension = work.rules.caption_extension or work.data.captions.extension
     stems: dict[str, list[str]] = {}
     for path in listing.taken:
-        stems.setdefault(path[: path.rfind(".")], []).append(path)
+        cut = path.rfind(os.sep) + 1
+        stems.setdefault(path[:cut] + stem_of(path[cut:]), []).append(path)
     for paths in stems.values():
         work.problems += [Problem("same_stem", path, f"`{os.path.basename(paths[0])}`") for path in paths[1:]]
     for here, names in listing.names.items():

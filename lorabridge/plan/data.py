@@ -12,7 +12,8 @@ from lorabridge.backends import get_backend
 from lorabridge.config.load import Loaded
 from lorabridge.config.schema.data import Dataset
 from lorabridge.data.items import Scan
-from lorabridge.data.problems import each
+from lorabridge.data.judge import copies
+from lorabridge.data.problems import each, grouped
 from lorabridge.data.rules import GENERIC, Rules
 from lorabridge.data.scan import Frame, scan
 from lorabridge.diagnostics import Diagnostic
@@ -36,11 +37,12 @@ def rules_of(backend: str) -> Rules:
 
 @dataclass(frozen=True)
 class Looked:
-    """All datasets of a config as one trainer finds them."""
+    """All datasets of a config as one trainer finds them; `held_out` are those of `evaluate`."""
 
     rules: Rules
     datasets: tuple[Dataset, ...]
     scans: tuple[Scan, ...]
+    held_out: tuple[Scan, ...] = ()
 
     @property
     def count(self) -> int:
@@ -55,25 +57,43 @@ def scan_config(loaded: Loaded, backend: str = "", *, remember: bool = True) -> 
     resolved = resolve(loaded.config, backend)
     config = loaded.config if isinstance(resolved, Missing) else resolved.config
     family, side = ("", 1024) if isinstance(resolved, Missing) else (resolved.family.name, resolved.family.resolution)
-    scans = []
-    for index, data in enumerate(config.datasets):
-        here = f"datasets[{index}]"
-        frame = Frame(here, data.trigger or "", side, family, loaded.place(here), remember)
-        scans.append(scan(data, rules, loaded.root, frame))
-    return Looked(rules, tuple(config.datasets), tuple(scans))
+
+    def look(base: str, datasets: Sequence[Dataset]) -> tuple[Scan, ...]:
+        frames = [
+            Frame(f"{base}[{at}]", data.trigger or "", side, family, loaded.place(f"{base}[{at}]"), remember)
+            for at, data in enumerate(datasets)
+        ]
+        return tuple(scan(data, rules, loaded.root, frame) for data, frame in zip(datasets, frames, strict=True))
+
+    held_out = look("evaluate.datasets", config.evaluate.datasets) if config.evaluate else ()
+    return Looked(rules, tuple(config.datasets), look("datasets", config.datasets), held_out)
+
+
+def _seen(loaded: Loaded, looked: Looked, every: bool) -> list[Diagnostic]:
+    """Held-out pictures that are trained as well: the loss on them says nothing."""
+    trained = [item for one in looked.scans for item in one.items]
+    known = {item.path for item in trained}
+    found: list[Diagnostic] = []
+    for one in looked.held_out:
+        problems = [problem for problem in copies([*trained, *one.items]) if problem.path not in known]
+        own = {problem.path for problem in one.problems if problem.kind == "duplicate"}
+        fresh = [problem for problem in problems if problem.path not in own]
+        span = loaded.place(one.here)
+        found += each(fresh, looked.rules, span, one.here) if every else grouped(fresh, looked.rules, len(one.items), span, one.here)
+    return found
 
 
 def data_findings(loaded: Loaded, backend: str = "", *, every: bool = False, looked: Looked | None = None) -> list[Diagnostic]:
     """The findings of a scan; `every` gives one per file instead of one per kind."""
     looked = looked or scan_config(loaded, backend)
     found = []
-    for item in looked.scans:
+    for item in (*looked.scans, *looked.held_out):
         if every:
             found += [finding for finding in item.findings if finding.code in ("LB401", "LB402")]
             found += each(item.problems, looked.rules, loaded.place(item.here), item.here)
         else:
             found += item.findings
-    return list(dict.fromkeys([*found, *_few(loaded, looked)]))
+    return list(dict.fromkeys([*found, *_seen(loaded, looked, every), *_few(loaded, looked)]))
 
 
 def _few(loaded: Loaded, looked: Looked) -> list[Diagnostic]:
@@ -122,7 +142,7 @@ def deepen(loaded: Loaded, looked: Looked, *, remember: bool = True) -> tuple[Lo
 
     from lorabridge.data import similar
     from lorabridge.data.facts import Memory
-    from lorabridge.data.problems import Problem, grouped
+    from lorabridge.data.problems import Problem
 
     if not similar.installed():
         note = "near duplicates and broken pixels were not looked for: Pillow is not installed"

@@ -82,9 +82,9 @@ def test_a_clean_set_yields_nothing(backend: str, look: Look, tmp_path: Path) ->
 @pytest.mark.parametrize("backend", ["", "musubi", "diffusion-pipe", "ai-toolkit"])
 def test_a_clean_set_of_clips_yields_nothing(backend: str, look: Look, tmp_path: Path) -> None:
     for at in range(6):
-        make.fill(tmp_path / "clips", {f"c{at}.mp4": make.mp4(832, 832, 81, 16.0) + bytes(at), f"c{at}.txt": f"ohwx {at}"})
+        make.fill(tmp_path / "clips", {f"c{at}.mp4": make.mp4(832, 832, 49, 16.0) + bytes(at), f"c{at}.txt": f"ohwx {at}"})
     looked = look(backend, "{videos: clips, resolution: [512], video: {frames: [1, 49]}}", "wan21")
-    assert [(item.kind, item.frames, item.fps) for item in looked.scans[0].items] == [("video", 81, 16.0)] * 6
+    assert [(item.kind, item.frames, item.fps) for item in looked.scans[0].items] == [("video", 49, 16.0)] * 6
     assert looked.scans[0].findings == ()
 
 
@@ -200,7 +200,9 @@ def test_companions_inside_the_data(look: Look, tmp_path: Path) -> None:
     for at in range(3):
         make.fill(tmp_path / "pics" / "masks", {f"p0{at}.jpg": make.jpeg(1024, 1024, parts=1, seed=50 + at)})
     data = "{images: pics, resolution: [512], masks: pics/masks}"
-    assert "LB428" in {item.code for item in look("ai-toolkit", data).scans[0].findings}
+    scan = look("ai-toolkit", data).scans[0]
+    assert kinds(scan)["nested_companion"] == {"masks"}
+    assert "LB428" in {item.code for item in scan.findings}
     assert kinds(look("embedded", data).scans[0]) == {"nested": {"masks"}}
 
 
@@ -276,6 +278,58 @@ def test_clips(look: Look, tmp_path: Path) -> None:
     assert found == {"short": {"short.mp4"}, "unknown_length": {"stream.mkv"}}, "it brings clips to its own rate"
     short = "{videos: clips, resolution: [480], video: {frames: [65]}}"
     assert kinds(look("diffusion-pipe", short, "wan21").scans[0])["short"] == {"short.mp4", "fast.mp4"}, "120 frames at 30 are 64 at 16"
+
+
+def test_a_clip_without_a_caption_stops_musubi(look: Look, tmp_path: Path) -> None:
+    make.fill(tmp_path / "clips", {"a.mp4": make.mp4(832, 832, 49, 16.0)})
+    data = "{videos: clips, resolution: [480], video: {frames: [33]}}"
+    scan = look("musubi", data, "wan21").scans[0]
+    assert kinds(scan) == {"clip_caption_missing": {"a.mp4"}}
+    assert [item.severity for item in scan.findings] == ["error"]
+    assert len(scan.items) == 1, "it is listed all the same"
+
+
+def test_clips_that_are_squeezed(look: Look, tmp_path: Path) -> None:
+    for name, frames, fps in (("fits", 33, 16.0), ("long", 160, 16.0), ("fast", 66, 32.0), ("short", 20, 16.0)):
+        make.fill(tmp_path / "clips", {f"{name}.mp4": make.mp4(832, 480, frames, fps), f"{name}.txt": "ohwx"})
+    scan = look("ai-toolkit", "{videos: clips, resolution: [480], video: {frames: [33]}}", "wan21").scans[0]
+    assert kinds(scan) == {"retimed": {"long.mp4"}, "short": {"short.mp4"}}
+    assert "4.8 times the speed" in next(item.message for item in scan.findings if item.code == "LB433")
+
+
+def test_small_pictures_that_stay_small(look: Look, tmp_path: Path) -> None:
+    make.fill(make.clean(tmp_path / "pics", 3), {"p01.jpg": make.jpeg(300, 300)})
+    data = "{images: pics, resolution: [512], upscale: false}"
+    assert kinds(look("musubi", data).scans[0]) == {"small_kept": {"p01.jpg"}}
+    assert [(item.code, item.severity) for item in look("musubi", data).scans[0].findings] == [("LB421", "hint")]
+
+
+def test_a_folder_without_end(look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make.clean(tmp_path / "pics", 5)
+    monkeypatch.setattr("lorabridge.data.walk.MOST_FILES", 4)
+    assert "too_many" in kinds(look("ai-toolkit").scans[0])
+
+
+def test_names_without_an_ending_are_no_pair(look: Look, tmp_path: Path) -> None:
+    make.fill(tmp_path / "pi.cs", {name: make.png(600, 600, seed=at) for at, name in enumerate(["a", "b", ".c", ".d"])})
+    found = kinds(look("diffusion-pipe", "{images: pi.cs, resolution: [512]}").scans[0])
+    assert "same_stem" not in found
+
+
+def test_held_out_pictures(look: Look, tmp_path: Path) -> None:
+    make.fill(make.clean(tmp_path / "pics", 30), {})
+    make.fill(tmp_path / "held", {"p.jpg": make.jpeg(1024, 1024, seed=7), "p.txt": "ohwx", "q.jpg": b"broken", "q.txt": "ohwx"})
+    path = tmp_path / "x.yaml"
+    path.write_text(HEAD.replace("FAMILY", "qwen-image") + "evaluate: {every: 100 steps, datasets: [{images: held, resolution: [512]}]}\n")
+    found = [(item.code, item.path) for item in data_findings(load(path, environ={}), "diffusion-pipe")]
+    assert found == [("LB412", "evaluate.datasets[0]"), ("LB422", "evaluate.datasets[0]")]
+
+
+def test_every_kind_is_provoked_somewhere() -> None:
+    from lorabridge.data.problems import KINDS
+
+    text = "".join(path.read_text("utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    assert {kind for kind in KINDS if f'"{kind}"' not in text} == set()
 
 
 def test_an_unwritable_folder(look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,7 +91,9 @@ def test_precision_and_recall(seed: int, tmp_path: Path) -> None:
         wanted.add(f"b{at:03}-{kind}.jpg")
     for at in range(40):
         series(seed * 7 + at // 8, at % 8).save(tmp_path / f"s{at:03}.jpg", quality=92)
-    found = {Path(problem.path).name: problem.detail for problem in near(prints(tmp_path))}
+    problems = near(prints(tmp_path))
+    assert {problem.kind for problem in problems} == {"similar"}
+    found = {Path(problem.path).name: problem.detail for problem in problems}
     right = {name for name, detail in found.items() if name in wanted and f"`a{name[1:4]}.jpg`" in detail}
     precision, recall = len(right) / max(1, len(found)), len(right) / len(wanted)
     assert precision >= GOAL, sorted(set(found) - right)

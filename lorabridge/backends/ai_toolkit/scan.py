@@ -3,6 +3,7 @@ DTO = toolkit/data_transfer_object/data_loader.py."""
 
 from __future__ import annotations
 
+from lorabridge.backends.ai_toolkit.archs import ARCHS
 from lorabridge.data.rules import Effect, Rules
 
 _PICTURES = frozenset((".jpg", ".jpeg", ".png", ".webp"))
@@ -19,7 +20,8 @@ RULES = Rules(
     never_folders=frozenset(("_controls",)),  # DL:446
     writes="`.aitk_size.json`, and `_latent_cache` and `_t_e_cache` where caches are on (DL:475, 553)",
     sidecars=frozenset((".aitk_size.json", "_latent_cache", "_t_e_cache", "_clip_vision_cache")),
-    stretches=True,
+    fps={family: float(arch.fps) for (family, _), arch in reversed(ARCHS.items())},
+    squeezes=True,
     adds_trigger=True,  # MX:400
     effects={
         "caption_missing": Effect("warning", "it is trained on an empty prompt, in silence", "MX:368"),
@@ -42,6 +44,11 @@ RULES = Rules(
         "control_missing": Effect("warning", "edit models stop in the first step that meets it; others train without", "MX:1103"),
         "control_size": Effect("hint", "it is scaled to 512 x 512, or kept whole where the model takes it so", "MX:1172"),
         "short": Effect("warning", "frames are repeated: the clip is stretched in time", "MX:548"),
+        "retimed": Effect(
+            "warning",
+            "the whole clip is squeezed into `video.frames`: motion is learnt at that speed; `extract: full` keeps it",
+            "MX:562",
+        ),
         "unwritable": Effect("error", "it writes `.aitk_size.json` into the data folder and stops", "DL:553"),
         "nested_companion": Effect("error", "sub-folders are walked: masks and control pictures are trained as pictures", "DL:436"),
     },
