@@ -28,6 +28,7 @@ class Footprint:
     the blocks get a LoRA when the config leaves the choice to the trainer. `adapter_bytes`: bytes of one trained number where the config
     leaves its precision open; `encoder_stays`: text encoder and transformer are on the GPU together while captions are encoded;
     `encoder_streams`: families whose text encoder may be larger than the GPU, for it is worked through layer by layer.
+    `draws`: it can draw samples while training.
     `separate_caching`: caching runs in a process of its own. `swap_pairs`: blocks of a model with two kinds are swapped by the half-and-half rule.
     """
 
@@ -38,6 +39,7 @@ class Footprint:
     separate_caching: bool = False
     encoder_streams: frozenset[str] = frozenset()
     swap_pairs: bool = False
+    draws: bool = True
     source: str = ""
 
     def stored_small(self, family: str) -> Only:

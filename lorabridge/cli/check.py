@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from lorabridge.cli.common import format_option, load_config, report, set_option, unsupported_option
+from lorabridge.cli.common import format_option, load_config, report, set_option, unsupported_option, without_option
 from lorabridge.diagnostics import Diagnostic
 
 
@@ -16,6 +16,8 @@ from lorabridge.diagnostics import Diagnostic
 @click.option("--paths/--no-paths", default=False, help="Also check that folders and files exist.")
 @click.option("--models/--no-models", default=False, help="Also read the headers of the model files: family, size, parts, precision.")
 @click.option("--data", is_flag=True, help="Also look at the pictures, clips and captions (as `lorabridge data check`).")
+@click.option("--hints", is_flag=True, help="Also give advice from papers and trainers' pages; it never fails a check.")
+@without_option
 @click.option("--trainer", default="", metavar="NAME", help="Take the files for this trainer's own (musubi, diffusion-pipe, ai-toolkit).")
 @set_option
 @unsupported_option
@@ -34,6 +36,8 @@ def command(
     paths: bool,
     models: bool,
     data: bool,
+    hints: bool,
+    without: tuple[str, ...],
     trainer: str,
     overrides: tuple[str, ...],
     unsupported: str,
@@ -50,14 +54,17 @@ def command(
     """
     native = _native(files, trainer)
     found, texts = _check_native(native, trainer, paths)
+    advice: list[Diagnostic] = []
     for file in (file for file in files if file not in native):
         items, seen = _check(file, _backends(backends), paths, overrides, unsupported, models)
         if data:
             more, texts_of_data = _data(file, backends, overrides, style != "text")
             items, seen = [*items, *more], seen | texts_of_data
+        if hints:
+            advice += _advice(file, _backends(backends), overrides, without)
         found += items
         texts |= seen
-    report(found, style, texts, clean=f"{len(files)} file{'s' if len(files) > 1 else ''} checked, no findings")  # type: ignore[arg-type]
+    report([*found, *advice], style, texts, clean=f"{len(files)} file{'s' if len(files) > 1 else ''} checked, no findings")  # type: ignore[arg-type]
     levels = {"error": ("error",), "warning": ("error", "warning"), "hint": ("error", "warning", "hint")}[fail_level]
     return int(any(item.severity in levels for item in found) and not exit_zero)
 
@@ -90,6 +97,13 @@ def _backends(names: tuple[str, ...]) -> list[str]:
         if name not in known:
             raise click.BadParameter(f"`{name}` is not one of {', '.join(known)}, all", param_hint="--backend")
     return list(names)
+
+
+def _advice(file: str, backends: list[str], overrides: tuple[str, ...], without: tuple[str, ...]) -> list[Diagnostic]:
+    from lorabridge.plan.advice import advise_loaded
+
+    loaded = load_config(file, overrides)
+    return list(dict.fromkeys(item for name in backends or [""] for item in advise_loaded(loaded, name, without)))
 
 
 def _check(

@@ -37,6 +37,7 @@ unsupported_option = click.option(
     help="What a trainer cannot say: refuse, or go on and report.",
 )
 
+without_option = click.option("--without", multiple=True, metavar="CODE", help="Leave this piece of advice out, as in LB661 (repeatable).")
 locked_option = click.option("--locked", is_flag=True, help="Refuse when anything differs from the lock that `lorabridge lock` wrote.")
 lock_option = click.option(
     "--lock", "lock_file", metavar="FILE", help="The lock for `--locked` [default: NAME.BACKEND.lock beside the config]."

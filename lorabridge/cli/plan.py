@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from lorabridge.cli.common import load_config, report, set_option, unsupported_option
+from lorabridge.cli.common import load_config, report, set_option, unsupported_option, without_option
 
 
 def _memory(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
@@ -34,6 +34,8 @@ def _memory(ctx: click.Context, param: click.Parameter, value: str | None) -> in
 @click.option("--frames", type=click.IntRange(1, 1_000_000), help="Frames of the declared clips.")
 @click.option("--vram", metavar="SIZE", callback=_memory, help="Say whether it fits in this much GPU memory, as in 24GB.")
 @click.option("--fix", is_flag=True, help="With --vram: write the changes that make it fit into FILE; every other byte stays.")
+@click.option("--hints/--no-hints", default=True, show_default=True, help="Give advice from papers and trainers' pages, with its source.")
+@without_option
 @click.option("--svg", "drawing", metavar="FILE", help="Also draw the buckets and the learning rate into this file.")
 @set_option
 @unsupported_option

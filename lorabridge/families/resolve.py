@@ -82,7 +82,7 @@ def _answers(config: Config, family: Family, variant: Variant, trainer: str) -> 
         yield "train.mixed_precision", "off" if dtype == "fp32" else dtype, "model.dtype"
     if config.save.dtype == "auto":
         yield "save.dtype", dtype, "model.dtype"
-    recommended = _recommended(family, variant, trainer)
+    recommended = recommendations(family, variant, trainer)
     for path, (value, source) in recommended.items():
         if get(config, path) == "auto":
             yield path, value, source
@@ -128,7 +128,7 @@ Recommended = dict[str, tuple[Any, str]]
 """Value and source by dotted path."""
 
 
-def _recommended(family: Family, variant: Variant, trainer: str) -> Recommended:
+def recommendations(family: Family, variant: Variant, trainer: str) -> Recommended:
     """What is recommended, the most specific source first."""
     found: Recommended = {}
     for source in (variant.defaults, family.trainer_defaults.get(trainer), family.defaults):

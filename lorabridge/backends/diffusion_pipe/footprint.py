@@ -8,6 +8,7 @@ FOOTPRINT = Footprint(
     adapter_bytes=2,
     separate_caching=True,
     swap_pairs=True,
+    draws=False,
     encoder_streams=frozenset(("z-image", "hunyuan-video-1.5", "flux2", "ernie-image", "ideogram4", "krea2", "minimax-h3", "ltx2")),
     quantized={
         "qwen-image": Only("", r"time_text_embed|img_in|txt_in|norm_out|proj_out", "models/qwen_image.py:23,262"),
