@@ -172,3 +172,50 @@ def test_orientation_as_pillow_says(format: str, turned: int) -> None:
         pytest.skip(f"Pillow writes no {format}")
     with image.open(io.BytesIO(buffer.getvalue())) as opened:
         assert header_of(buffer.getvalue()).orientation == opened.getexif().get(274, 1)
+
+
+CLIPS: dict[str, tuple[str, int, float | None]] = {
+    "plain.mov": ("MOV", 17, 12.5),
+    "reordered.mp4": ("MP4", 17, 12.5),
+    "ntsc.mp4": ("MP4", 17, 30000 / 1001),
+    "faststart.mp4": ("MP4", 17, 12.5),
+    "fragments.mp4": ("MP4", 0, None),
+    "plain.mkv": ("MKV", 17, 12.5),
+    "vp9.webm": ("WEBM", 17, 12.5),
+    "plain.avi": ("AVI", 17, 12.5),
+}
+"""Clips of 17 frames of 64 x 48 that FFmpeg's libraries wrote (PyAV 18.1): what PyAV says of them, but for the length of fragments."""
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_clips_that_ffmpeg_wrote(name: str) -> None:
+    _, header, _ = read_header(str(Path(__file__).parent / "clips" / name))
+    format, frames, fps = CLIPS[name]
+    assert (header.format, header.width, header.height, header.frames, header.problem) == (format, 64, 48, frames, "")
+    assert header.fps == (pytest.approx(fps, rel=1e-3) if fps else None)
+
+
+@pytest.mark.parametrize("name", CLIPS)
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8, 0.97])
+def test_cut_clips(name: str, share: float) -> None:
+    data = (Path(__file__).parent / "clips" / name).read_bytes()
+    header = header_of(data[: int(len(data) * share)])
+    if name == "fragments.mp4" and share > 0.9:
+        return  # its last piece is an index that players do without
+    assert header.cut or header.problem
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF"])
+def test_pictures_that_pillow_wrote_and_somebody_cut(format: str) -> None:
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed: it can write nothing")
+    buffer = io.BytesIO()
+    try:
+        image.radial_gradient("L").convert("RGB").save(buffer, format)
+    except KeyError:
+        pytest.skip(f"Pillow writes no {format}")
+    data = buffer.getvalue()
+    whole = header_of(data)
+    assert (whole.cut, whole.problem) == (False, "")
+    for share in (0.1, 0.3, 0.5, 0.7, 0.9, 0.99):
+        header = header_of(data[: int(len(data) * share)])
+        assert header.cut or header.problem, share

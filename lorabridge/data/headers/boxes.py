@@ -12,6 +12,7 @@ Box = tuple[bytes, int, int]
 
 PICTURES = {b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"hevc": "HEIC", b"mif1": "HEIC", b"msf1": "HEIC"}
 _MAX_BOXES = 200
+_MAX_RUNS = 10_000
 _TURNS = {(0, None): 1, (1, None): 8, (2, None): 3, (3, None): 6, (0, 1): 2, (1, 1): 7, (2, 1): 4, (3, 1): 5}
 """Quarter turns to the left, mirrored (1: left to right) -> EXIF orientation. Mirroring top to bottom is two turns more."""
 _MATRIX = {(0, 1, -1, 0): 6, (-1, 0, 0, -1): 3, (0, -1, 1, 0): 8}
@@ -146,10 +147,23 @@ def _track(source: Source, start: int, end: int, kind: str, cut: bool) -> Header
     rate, long = _big(raw[:4]), _big(raw[4:])
     size = source.need(entry[1] + 8 + 32, 4)
     frames = _big(source.need(sizes[1] + 8, 4)) if sizes else 0
-    fps = frames * rate / long if frames and rate and long else None
+    count, long = _durations(source, _find(source, start, end, b"mdia", b"minf", b"stbl", b"stts")) or (frames, long)
+    fps = count * rate / long if count and rate and long else None
     return Header(
         kind, _big(size[:2]), _big(size[2:4]), frames, fps, _turn(source, place), cut=cut, problem="" if size != b"\0\0\0\0" else "no size"
     )
+
+
+def _durations(source: Source, box: Box | None) -> tuple[int, int] | None:
+    """Frames and their durations in ticks. The track's own duration also counts the delay of reordered frames."""
+    if box is None:
+        return None
+    runs = _big(source.at(box[1] + 4, 4))
+    if not 0 < runs <= _MAX_RUNS:
+        return None
+    raw = source.need(box[1] + 8, 8 * runs)
+    pairs = [(_big(raw[at : at + 4]), _big(raw[at + 4 : at + 8])) for at in range(0, len(raw), 8)]
+    return sum(count for count, _ in pairs), sum(count * ticks for count, ticks in pairs)
 
 
 def _turn(source: Source, place: Box | None) -> int:
