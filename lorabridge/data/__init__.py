@@ -1,1 +1,1 @@
-"""Datasets on disk: what exists, what trainers would find."""
+"""Datasets on disk: headers of pictures and clips, what each trainer would find, defects, buckets, captions and their bulk edits."""

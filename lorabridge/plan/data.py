@@ -155,9 +155,9 @@ def deepen(loaded: Loaded, looked: Looked, *, remember: bool = True) -> tuple[Lo
         memory.save()
         prints |= more
     same = frozenset(problem.path for item in looked.scans for problem in item.problems if problem.kind == "duplicate")
+    owner = {entry.path: item.here for item in looked.scans for entry in item.items}
     for problem in similar.near(prints, same):
-        owner = next(item.here for item in looked.scans if any(entry.path == problem.path for entry in item.items))
-        extra[owner].append(problem)
+        extra[owner[problem.path]].append(problem)
     scans = []
     for item in looked.scans:
         more_found = grouped(extra[item.here], looked.rules, len(item.items), loaded.place(item.here), item.here)

@@ -268,14 +268,15 @@ def test_clips(look: Look, tmp_path: Path) -> None:
             "short.mp4": make.mp4(832, 480, 20, 16.0),
             "fast.mp4": make.mp4(832, 480, 120, 30.0),
             "stream.mkv": make.mkv(832, 480, 0),
-            **{f"{name}.txt": "ohwx" for name in ("a", "short", "fast", "stream")},
+            "old.flv": (Path(__file__).parent / "clips" / "plain.flv").read_bytes(),
+            **{f"{name}.txt": "ohwx" for name in ("a", "short", "fast", "stream", "old")},
         },
     )
     data = "{videos: clips, resolution: [480], video: {frames: [1, 33]}}"
     found = kinds(look("musubi", data, "wan21").scans[0])
-    assert found == {"short": {"short.mp4"}, "retimed": {"fast.mp4"}, "unknown_length": {"stream.mkv"}}
+    assert found == {"short": {"short.mp4"}, "retimed": {"fast.mp4"}, "unknown_length": {"stream.mkv", "old.flv"}}
     found = kinds(look("diffusion-pipe", data, "wan21").scans[0])
-    assert found == {"short": {"short.mp4"}, "unknown_length": {"stream.mkv"}}, "it brings clips to its own rate"
+    assert found == {"short": {"short.mp4"}, "unknown_length": {"stream.mkv", "old.flv"}}, "it brings clips to its own rate"
     short = "{videos: clips, resolution: [480], video: {frames: [65]}}"
     assert kinds(look("diffusion-pipe", short, "wan21").scans[0])["short"] == {"short.mp4", "fast.mp4"}, "120 frames at 30 are 64 at 16"
 
