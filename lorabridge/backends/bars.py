@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 BAR = re.compile(
     rb"(?P<percent>\d+)%\|[^|]*\| *(?P<n>[\d.]+)(?P<kn>[kMGTP]?)/(?P<total>[\d.]+)(?P<kt>[kMGTP]?) "
@@ -13,6 +14,10 @@ BAR = re.compile(
 COUNT = re.compile(
     rb"(?P<n>\d+)(?P<what>\w+) \[(?P<elapsed>-?[\d:]+)(?:, *(?P<rate>[\d.]+(?:e[+-]?\d+)?|\?|inf|nan)[kMGTP]? ?(?P<unit>s/\w+|\w*/s))?(?:, ?(?P<postfix>[^\]]*))?\]"
 )
+_ONE = re.compile(
+    rb"\s*([^|\[]*?): +\d+%\|[^|]*\| (\d{1,15})/(\d{1,15}) \[\d[\d:]*<([\d:]+|\?), +([\d.]+|\?)(it/s|s/it)(?:, ([^\]]*))?\]\s*$"
+)
+"""The usual line: one named bar and nothing else."""
 _SCALE = {b"": 1, b"k": 10**3, b"M": 10**6, b"G": 10**9, b"T": 10**12, b"P": 10**15}
 _LONGEST = 18
 
@@ -29,6 +34,15 @@ class Bar:
     postfix: bytes
     start: int
     end: int
+
+
+def one_bar(line: bytes) -> Bar | None:
+    """The bar of a line that holds one named bar and nothing else: the usual case, read at once."""
+    match = _ONE.match(line)
+    if match is None:
+        return None
+    name, n, total, eta, rate, unit, postfix = match.groups()
+    return Bar(name, int(n), int(total), rate_of(rate, unit), seconds(eta), postfix or b"", 0, len(line))
 
 
 def bars_in(line: bytes) -> list[Bar]:
@@ -91,6 +105,7 @@ def number(text: bytes | str | None) -> float | None:
         return None
 
 
+@lru_cache(maxsize=4096)
 def rate_of(text: bytes | None, unit: bytes | None, scale: bytes = b"") -> float | None:
     """Items per second from `3.70` and `s/it`; None where tqdm does not know it either."""
     value = number(text)
@@ -99,6 +114,7 @@ def rate_of(text: bytes | None, unit: bytes | None, scale: bytes = b"") -> float
     return 1 / value if unit and unit.startswith(b"s/") else value * _SCALE[scale]
 
 
+@lru_cache(maxsize=4096)
 def seconds(clock: bytes) -> float | None:
     """`1:02:03` as seconds; None for `?` and for what is negative."""
     total = 0

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 
-from lorabridge.backends.bars import Bar, bars_in, without
+from lorabridge.backends.bars import Bar, bars_in, one_bar, without
 from lorabridge.backends.events import Event
 from lorabridge.backends.lines import LineReader, decoded
 from lorabridge.backends.tracebacks import FATAL, Tracebacks, code_of, out_of_memory, plain_error, short, stopped_by
 
-KEYS: tuple[bytes, ...] = (b"%|", b"it [", b"raceback", b'File "', b"rror", b"arning", b"WARN", b"memory", b"ignal", b"ault", b"CRITICAL")
+KEYS: tuple[bytes, ...] = (
+    rb"%\|", rb"\[-?\d+:\d\d", rb"Traceback", rb'File "', rb"E(?:rror|RROR|xception)", rb"W(?:ARN|arn)", rb"CRITICAL", rb"CUDA (?:out|error)", rb"Fatal P", rb"y: error: ", rb"bad_alloc",
+    rb"Killed", rb"Terminated", rb"Bus e", rb"Segmentation", rb"Illegal i", rb"No (?:such f|module)", rb"\n(?:bash|sh|/bin|python|terminate called)", rb"\x1b",
+)  # fmt: skip
 """What makes a line worth a look, whatever the trainer."""
 _LOGGED = re.compile(r"(?<![\w.])(WARNING|ERROR|CRITICAL):([\w.]+):(.*)")
 _BRACKETS = re.compile(r"\[(WARNING|ERROR|CRITICAL)\] (?:\[[^\]]*\] )?(.*)")
@@ -45,7 +48,11 @@ class TrainerReader(LineReader):
         raise NotImplementedError
 
     def _line(self, line: bytes, out: list[Event]) -> bool:
-        if b"|" in line or b"it [" in line:
+        if b"%|" in line or b"it [" in line:
+            one = one_bar(line)
+            if one is not None:
+                self._bar(one, out)
+                return True
             bars = bars_in(line)
             if bars:
                 for bar in bars:

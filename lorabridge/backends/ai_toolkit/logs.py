@@ -54,9 +54,9 @@ TRACES = (
 )
 """Words that only this trainer says."""
 _KEYS = (
-    b"Sav", b"Samp", b"loss is nan", b"Prior loss", b"OOM", b"ucket", b" files", b"Found", b"RESUMING", b"LoRA", b"kipping", b"Removing", b"Job",
-    b"ailed", b"does not exist", b"max loss", b"Running", b"Generating", b"Dataset: ", b"lora", b"Stop signal", b"Continuing", b"Could not", b"Model Loaded",
-    b"UNLOADING", b"This will", b"SQLite", b"Validation", b"[AITK]",
+    rb"Sav", rb"Sampling at", rb"\n(?:loss is|Prior loss|Loss )", rb"OOM", rb"Bucket", rb"buckets", rb"x\d+: \d", rb"Found", rb"RESUMING", rb"LoRA", rb"kipping", rb"Removing", rb"Job", rb"Failed",
+    rb"Pretrained", rb"Running job", rb"Generating", rb"Dataset: ", rb"Loading initial", rb"Stop sig", rb"Continuing", rb"Could not", rb"Model L", rb"UNLOAD", rb"This will", rb"Using (?:SQL|pre)",
+    rb"Validation", rb"\[AITK",
 )  # fmt: skip
 
 

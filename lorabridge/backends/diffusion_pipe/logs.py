@@ -35,9 +35,8 @@ _NAMED = (b"Map", b"Grouping examples", b"Adding size bucket", b"Adding captions
 TRACES = (b"steps: ", b"[launch.py:", b"[runner.py:", b"caching latents: ", b"[CACHE] ", b"deepspeed", b"using video_clip_mode=")
 """Words that only this trainer says."""
 _KEYS = (
-    b"steps: ", b"step=", b"epoch", b"Saving model", b"aching ", b"[CACHE]", b"opology", b"dropped", b"exits ", b"received SIG", b"uitting",
-    b"COMPLETE", b"Running eval", b"rouped metadata", b"Process ", b"Global batch", b"Computed", b"trainable params", b"swap", b"dapter", b"kipped",
-    b"Dataset length", b"Overriding",
+    rb"/sec: ", rb"kipped=", rb"Started new", rb"Resuming", rb"Saving m", rb"\n(?:caching|trainable)", rb"\[CACHE", rb"Using top", rb"bucket \(", rb"xits (?:with|succ)", rb"SIG[A-Z]+, exit", rb"Manually",
+    rb"COMPLETE", rb"Running e", rb"Grouped", rb"Found g", rb"Process ", rb"Global b", rb"Computed", rb"Block swap", rb"Merging a", rb"Loading a", rb"Fusing a", rb"video w", rb"Dataset l", rb"Overriding",
 )  # fmt: skip
 
 
@@ -49,7 +48,7 @@ def parser(stage: str, text: bool = False) -> LogParser:
 class TrainParser(TrainerReader):
     """Bytes of the launcher's output to events."""
 
-    KEYS = (*_KEYS[:2], *KEYS, *_KEYS[2:])
+    KEYS = (*_KEYS, *KEYS)
 
     def __init__(self, text: bool = False) -> None:
         super().__init__(text)

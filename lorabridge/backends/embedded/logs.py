@@ -17,7 +17,7 @@ TRACES = (b'{"event": "start"', b'{"event": "progress"', b'{"event": "end"')
 class JobParser(TrainerReader):
     """Parses the merged output of the trainer."""
 
-    KEYS = (b'{"', *KEYS)
+    KEYS = (rb'\{"', *KEYS)
 
     def __init__(self, text: bool = False) -> None:
         super().__init__(text)
@@ -51,7 +51,9 @@ class JobParser(TrainerReader):
             self._last, self._failed = event.text or "", True
 
     def _said(self, said: dict[str, Any]) -> list[Event]:
-        told = {"start": self._start, "progress": self._progress, "error": self._error}.get(said["event"])
+        if said["event"] == "progress":
+            return self._progress(said)
+        told = {"start": self._start, "error": self._error}.get(said["event"])
         return told(said) if told else [self._plain(said)]
 
     def _plain(self, said: dict[str, Any]) -> Event:

@@ -17,7 +17,6 @@ _LOSS = re.compile(rb"avr_loss=([^,\]\s]+)")
 _LR = re.compile(rb"\blr=([^,\]\s]+)")
 _FOUND = re.compile(r"found (\d+) (?:images|videos)")
 _BATCH = re.compile(r"^\s*batch_size: (\d+)")
-_REPEATS = re.compile(r"^\s*num_repeats: (\d+)")
 _ENCODING = re.compile(r"Encoding dataset \[(\d+)\]")
 _EPOCH = re.compile(r"(?:^|[^\w:])epoch (\d+)/(\d+)\s*$")
 _BUCKET = re.compile(r"bucket: \((\d+), (\d+)(?:, (\d+))?[^)]*\), count: (\d+)")
@@ -42,24 +41,10 @@ _DONE = "model saved."
 TRACES = (b"musubi_tuner", b"avr_loss=", b"\xe5\xad\xa6\xe7\xbf\x92", b"saving checkpoint: ", b"Trying to import sageattention")
 """Words that only this trainer says."""
 STAGES = ("train", "cache-latents", "cache-text")
-_COMMON = (
-    b"epoch",
-    b"batch",
-    b"teps",
-    b"aving c",
-    b"Sav",
-    b"sample images",
-    b"removing old",
-    b"model saved",
-    b"resum",
-    b"create LoRA",
-    b"network",
-    b"bucket: ",
-    b"train items",
-    b"ccelerator",
-    b"optimizer",
-    b"enable full",
-)
+_WORDS = (
+    rb"\n(?:epoch|accelerator|enable full|  num|  gradient acc|  batch size|generating sample)", rb":(?:generating sample|resume training|use )", rb"verride steps", rb"zation steps", rb"kpoint: ",
+    rb"Saving c", rb"ving old", rb"ved\.", rb"Loading states", rb"LoRA", rb"work (?:module|weights)", rb"weights merged", rb"bucket: ",
+)  # fmt: skip
 
 
 def parser(stage: str, text: bool = False) -> LogParser:
@@ -102,7 +87,7 @@ class _Parser(TrainerReader):
 class TrainParser(_Parser):
     """The training script under accelerate."""
 
-    KEYS = (*KEYS, *_COMMON)
+    KEYS = (*KEYS, *_WORDS)
 
     def __init__(self, text: bool = False) -> None:
         super().__init__(text)
@@ -137,7 +122,7 @@ class TrainParser(_Parser):
         if self._before is not None and self._before.step != step:
             self._let_go(out)
         loss = _LOSS.search(postfix)
-        lr = _LR.search(postfix)
+        lr = _LR.search(postfix) if b"lr=" in postfix else None
         event = Event(
             "progress",
             step,
@@ -212,7 +197,7 @@ class TrainParser(_Parser):
 class CacheParser(_Parser):
     """The two caching scripts: a count without a total, one bar per dataset."""
 
-    KEYS = (*KEYS, b"found ", b"batch_size", b"num_repeats", b"Encoding dataset", b"bucket: ")
+    KEYS = (*KEYS, rb":found \d", rb"batch_size", rb"Encoding d", rb"bucket: ")
 
     def __init__(self, text: bool = False) -> None:
         super().__init__(text)
