@@ -26,17 +26,21 @@ def data_findings(bucketing: Bucketing) -> Iterator[Finding]:
     """Buckets that lose samples, pictures that lose area, sources that are not used."""
     if any(one.severity == "error" for one in bucketing.findings):
         return
-    if not bucketing.buckets:
+    if bucketing.buckets:
+        yield from _dropped(bucketing)
+        yield from _sizes(bucketing)
+    else:
         yield Finding(
             "LB469",
             "datasets",
             "no picture and no clip is left to train on",
             "the trainer stops or hangs",
-            "see what was left out, and why",
+            "`lorabridge data check` says what is wrong with each file",
         )
-        return
-    yield from _dropped(bucketing)
-    yield from _sizes(bucketing)
+    yield from _unused(bucketing)
+
+
+def _unused(bucketing: Bucketing) -> Iterator[Finding]:
     same = [one.media.name for one in bucketing.left_out if one.why == "same name"]
     if same:
         yield Finding(
