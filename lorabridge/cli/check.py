@@ -58,7 +58,7 @@ def command(
     for file in (file for file in files if file not in native):
         items, seen = _check(file, _backends(backends), paths, overrides, unsupported, models)
         if data:
-            more, texts_of_data = _data(file, backends, overrides, style != "text")
+            more, texts_of_data = _data(file, backends, overrides, unsupported, style != "text")
             items, seen = [*items, *more], seen | texts_of_data
         if hints:
             advice += _advice(file, _backends(backends), overrides, without)
@@ -117,8 +117,14 @@ def _check(
     return sorted(found, key=sort_key), loaded.texts
 
 
-def _data(file: str, backends: tuple[str, ...], overrides: tuple[str, ...], every: bool) -> tuple[list[Diagnostic], dict[str, str]]:
-    from lorabridge.plan.data import check_data
+def _data(
+    file: str, backends: tuple[str, ...], overrides: tuple[str, ...], unsupported: str, every: bool
+) -> tuple[list[Diagnostic], dict[str, str]]:
+    from pathlib import Path
 
-    loaded = load_config(file, overrides)
-    return check_data(loaded, _backends(backends), every=every), loaded.texts
+    from lorabridge.plan.data import check_data
+    from lorabridge.plan.foretell import plan_findings
+
+    loaded, names = load_config(file, overrides), _backends(backends)
+    planned = plan_findings(loaded, names, root=Path(file).absolute().parent, unsupported=unsupported)
+    return [*check_data(loaded, names, every=every), *planned], loaded.texts

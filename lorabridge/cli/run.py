@@ -91,8 +91,10 @@ def _known(backend: str) -> None:
 def _clean(loaded: Loaded, backend: str, unsupported: str) -> bool:
     from lorabridge.diagnostics import sort_key
     from lorabridge.plan.check import check_loaded
+    from lorabridge.plan.foretell import plan_findings
 
-    found = sorted(check_loaded(loaded, [backend], paths=True, unsupported=unsupported), key=sort_key)
+    planned = plan_findings(loaded, [backend], root=loaded.root.absolute(), unsupported=unsupported)
+    found = sorted({*check_loaded(loaded, [backend], paths=True, unsupported=unsupported), *planned}, key=sort_key)
     say(found, loaded.texts)
     return not any(item.severity == "error" for item in found)
 

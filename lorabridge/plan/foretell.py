@@ -13,7 +13,7 @@ from lorabridge.backends.outlook import MediaOf
 from lorabridge.config.load import Loaded
 from lorabridge.data.buckets import Media
 from lorabridge.diagnostics import Diagnostic, sort_key
-from lorabridge.plan.sections import Section, SectionRow, Subject, run_sections
+from lorabridge.plan.sections import SECTIONS, Section, SectionRow, Subject, run_sections
 from lorabridge.plan.steps.media import Found, gather
 from lorabridge.plan.subject import subject_of
 
@@ -79,8 +79,16 @@ class Told:
         }
 
 
-def foretell(loaded: Loaded, backend: str, *, root: Path, unsupported: Any = "error", asked: Asked | None = None) -> Told:
-    """Compile, look at the data, run every section. Read-only.
+def foretell(
+    loaded: Loaded,
+    backend: str,
+    *,
+    root: Path,
+    unsupported: Any = "error",
+    asked: Asked | None = None,
+    rows: tuple[SectionRow, ...] = SECTIONS,
+) -> Told:
+    """Compile, look at the data, run the sections. Read-only.
 
     Raises KeyError when there is no such backend, ValueError when the folders asked for do not fit the config.
     """
@@ -91,7 +99,7 @@ def foretell(loaded: Loaded, backend: str, *, root: Path, unsupported: Any = "er
     if subject is None:
         return Told(None, (), tuple(found))
     subject.assumed, subject.found = asked.assumption(), data
-    ran = tuple(run_sections(subject))
+    ran = tuple(run_sections(subject, rows))
     more = [*data.findings, *(item for _, section in ran for item in section.diagnostics)]
     return Told(subject, ran, tuple(sorted(dict.fromkeys([*found, *more]), key=sort_key)))
 
@@ -108,7 +116,11 @@ def declared(count: int, size: tuple[int, int], frames: int) -> MediaOf:
     return lambda folder, extension: media
 
 
-def plan_findings(loaded: Loaded, backend: str, *, root: Path, unsupported: Any = "error") -> list[Diagnostic]:
-    """The errors of a plan that a compile does not know, for `check --data` and before a run: zero steps, dropped buckets, a full disk."""
-    told = foretell(loaded, backend, root=root, unsupported=unsupported)
-    return [item for item in told.found if item.code in PLANNED]
+def plan_findings(loaded: Loaded, backends: Sequence[str], *, root: Path, unsupported: Any = "error") -> list[Diagnostic]:
+    """What only a plan finds, for `check --data` and before a run: no step, dropped buckets, saves beyond the end, a full disk.
+
+    Nothing for a config that does not compile: its own findings say why. Where the data is not there, what holds without it.
+    """
+    rows = tuple(row for row in SECTIONS if row.name in ("data", "steps", "disk"))
+    told = [foretell(loaded, name, root=root, unsupported=unsupported, rows=rows) for name in backends] if loaded.config else []
+    return list(dict.fromkeys(item for one in told for item in one.found if item.code in PLANNED))
