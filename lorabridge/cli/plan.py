@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from lorabridge.cli.common import load_config, report, set_option, unsupported_option, without_option
+from lorabridge.config.load import Loaded
 
 
 def _memory(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
@@ -60,8 +62,14 @@ def command(
     if fix and options["vram"] is None:
         raise click.BadParameter("say what it must fit in: --vram 24GB", param_hint="--fix")
     loaded = load_config(file, overrides)
+
+    def again(more: Sequence[str]) -> Loaded:
+        return load_config(file, (*overrides, *more))
+
     try:
-        told = foretell(loaded, backend, root=Path(file).absolute().parent, unsupported=unsupported, asked=Asked.of(**options))
+        told = foretell(
+            loaded, backend, root=Path(file).absolute().parent, unsupported=unsupported, asked=Asked.of(reload=again, **options)
+        )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if style == "json":

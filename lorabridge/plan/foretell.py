@@ -14,6 +14,7 @@ from lorabridge.config.load import Loaded
 from lorabridge.data.buckets import Media
 from lorabridge.diagnostics import Diagnostic, sort_key
 from lorabridge.plan.sections import SECTIONS, Section, SectionRow, Subject, run_sections
+from lorabridge.plan.steps.convert import Reload, convert
 from lorabridge.plan.steps.media import Found, gather
 from lorabridge.plan.subject import subject_of
 
@@ -35,11 +36,18 @@ class Asked:
     size: tuple[int, int] | None = None
     frames: int | None = None
     required: bool = False
+    reload: Reload | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, folders: Sequence[str] = (), pictures: int | None = None, size: str | None = None, frames: int | None = None, **rest: Any
+        cls,
+        folders: Sequence[str] = (),
+        pictures: int | None = None,
+        size: str | None = None,
+        frames: int | None = None,
+        reload: Reload | None = None,
+        **rest: Any,
     ) -> Asked:
         """From the command line. Raises ValueError with a sentence for the user."""
         match = _SIZE.fullmatch(size.strip()) if size is not None else None
@@ -49,7 +57,7 @@ class Asked:
             raise ValueError("`--size` and `--frames` describe declared pictures; add `--pictures N`")
         if pictures is not None and folders:
             raise ValueError("`--data` and `--pictures` exclude each other: the data is at hand or it is declared")
-        return cls(tuple(folders), pictures, (int(match[1]), int(match[2])) if match else None, frames, options=rest)
+        return cls(tuple(folders), pictures, (int(match[1]), int(match[2])) if match else None, frames, reload=reload, options=rest)
 
     def assumption(self) -> str:
         """What is taken for granted about the data; "" when it was read."""
@@ -96,6 +104,11 @@ def foretell(
     site = Site(root=root.as_posix(), unsupported=unsupported, source=Path(loaded.file).name)
     data = _data(loaded, backend, root, asked)
     subject, found = subject_of(loaded, backend, site, data.media, asked.options)
+    if subject is None and data.media is not None and asked.reload is not None:
+        turned = convert(loaded, found, backend, site, data.media, asked.reload)
+        if turned is not None:
+            subject, found = turned.subject, [*turned.subject.plan.diagnostics, *turned.findings]
+            subject.options = asked.options
     if subject is None:
         return Told(None, (), tuple(found))
     subject.assumed, subject.found = asked.assumption(), data

@@ -12,4 +12,5 @@ ROWS: tuple[Code, ...] = (
     Code("LB605", "warm-up without end", "The warm-up is as long as the run, or longer.", "The full learning rate is never reached."),
     Code("LB606", "less than one epoch", "The run ends before all of the data was shown once.", "Part of the data plays no role."),
     Code("LB607", "disk will not hold the run", "Checkpoints and states need more room than is free where they go.", "The save that fills the disk is lost, and often the run with it."),
+    Code("LB608", "a unit that only the data can turn", "Epochs, samples or a part of the run where the trainer counts steps.", "It does not compile as it stands; the plan tells the number for this data."),
 )  # fmt: skip

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import struct
+import zlib
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner, Result
@@ -64,3 +67,88 @@ def test_usage(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     assert result.exit_code == 2
     assert "Error" in result.output
     assert _run(file, "-b", "nothing", standalone=True).exit_code == 2
+
+
+def _pictures(folder: Path, count: int, size: tuple[int, int] = (512, 512)) -> None:
+    """Pictures as far as a header goes: a PNG signature and its IHDR chunk, and an end."""
+    folder.mkdir()
+    for number in range(count):
+        head = struct.pack(">IIBBBBB", *size, 8, 2, 0, 0, 0)
+        body = b"IHDR" + head
+        chunk = struct.pack(">I", len(head)) + body + struct.pack(">I", zlib.crc32(body))
+        end = struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
+        (folder / f"{number}.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk + end)
+        (folder / f"{number}.txt").write_text("a cat", "utf-8")
+
+
+def test_the_data_of_the_config_is_read(tmp_path: Path) -> None:
+    _pictures(tmp_path / "pictures", 10)
+    told = json.loads(_run(config(tmp_path), "-b", "musubi", "--format", "json").output)
+    facts = told["sections"]["data"]["facts"]
+    assert [(one["width"], one["height"], one["samples"]) for one in facts["buckets"]] == [(512, 512, 10)]
+    assert told["sections"]["steps"]["facts"]["steps_per_epoch"] == 10
+    assert all(line["exact"] for line in told["sections"]["steps"]["lines"])
+
+
+def test_the_data_lies_somewhere_else(tmp_path: Path) -> None:
+    _pictures(tmp_path / "elsewhere", 7)
+    file = config(tmp_path)
+    told = json.loads(_run(file, "-b", "musubi", "--data", str(tmp_path / "elsewhere"), "--format", "json").output)
+    assert told["sections"]["data"]["facts"]["samples"] == 7
+    missing = _run(file, "-b", "musubi", "--data", str(tmp_path / "nowhere"))
+    assert missing.return_value == 1
+    assert "LB401" in missing.output
+    twice = _run(file, "-b", "musubi", "--data", ".", "--data", ".", standalone=True)
+    assert twice.exit_code == 2
+    assert "1 dataset" in twice.output
+
+
+def test_without_the_data_it_says_what_is_unknown(tmp_path: Path) -> None:
+    result = _run(config(tmp_path, CONFIG.replace("1600 steps", "4 epochs")), "-b", "musubi")
+    assert result.return_value == 0
+    assert "buckets ~ unknown" in result.output
+    assert "length   ~ 4 epochs" in result.output
+    assert not [path for path in tmp_path.iterdir() if path.name != "x.yaml"]
+
+
+def test_declared_data_is_marked(tmp_path: Path) -> None:
+    output = _run(config(tmp_path), "-b", "musubi", "--pictures", "12", "--size", "600x800").output
+    assert "declared: 12 in each dataset, all 600x800" in output
+    assert "epochs      ~ 133.33 epochs of 12 steps" in output
+
+
+def test_a_drawing(tmp_path: Path) -> None:
+    out = tmp_path / "plan.svg"
+    _run(config(tmp_path), "-b", "diffusion-pipe", "--pictures", "5", "--size", "600x800", "--svg", str(out))
+    tree = ElementTree.fromstring(out.read_text("utf-8"))
+    texts = [one.text for one in tree.iter("{http://www.w3.org/2000/svg}text")]
+    assert "Buckets: samples per epoch" in texts
+    assert any(text and text.startswith("5: 5 batches of 1") for text in texts)
+    assert "cannot write" in _run(config(tmp_path), "-b", "musubi", "--svg", str(tmp_path), standalone=True).output
+
+
+UNITS = CONFIG.replace("1600 steps", "16 epochs").replace(
+    "paths: {transformer: /m/t.safetensors, vae: /m/v.safetensors, text_encoder: /m/q.safetensors}", "paths: {repo: /m/z}"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "pictures", "wanted"),
+    [
+        (UNITS, 10, {"train.for": "160 steps"}),
+        (UNITS.replace("16 epochs", "16 epochs, batch_size: 4"), 10, {"train.for": "48 steps"}),
+        (UNITS + "save: {every: 2 epochs}\n", 10, {"train.for": "160 steps", "save.every": "20 steps"}),
+        (UNITS.replace("16 epochs", "3 epochs, batch_size: 4, gradient_accumulation: 2"), 10, {"train.for": "5 steps"}),
+    ],
+    ids=["plain", "batches", "saves", "rounded"],
+)
+def test_units_are_turned_with_the_data(tmp_path: Path, text: str, pictures: int, wanted: dict[str, str]) -> None:
+    """ai-toolkit counts steps. 10 pictures in batches of 4 are 3 batches, the last one filled up."""
+    _pictures(tmp_path / "pictures", pictures)
+    result = _run(config(tmp_path, text), "-b", "ai-toolkit", "--format", "json")
+    told = json.loads(result.output)
+    found = {item["path"]: item for item in told["diagnostics"] if item["code"] == "LB608"}
+    assert {path: item["fix"].partition("`")[2].partition(": ")[2].partition("`")[0] for path, item in found.items()} == wanted
+    assert told["sections"]["steps"]["facts"]["steps"] == int(wanted["train.for"].split()[0])
+    assert ("rounded" in found["train.for"]["message"]) == (wanted["train.for"] == "5 steps")
+    assert result.return_value == 1
