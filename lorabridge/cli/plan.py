@@ -12,13 +12,19 @@ from lorabridge.cli.common import load_config, report, set_option, unsupported_o
 from lorabridge.config.load import Loaded
 
 
-def _memory(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
-    from lorabridge.plan.memory.bytes import read_size
+def _read(entry: str) -> Any:
+    """A callback that reads the option with a function, imported when it is given."""
 
-    try:
-        return None if value is None else read_size(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
+    def callback(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+        from importlib import import_module
+
+        module, _, name = entry.partition(":")
+        try:
+            return None if value is None else getattr(import_module(module), name)(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+
+    return callback
 
 
 @click.command()
@@ -34,8 +40,26 @@ def _memory(ctx: click.Context, param: click.Parameter, value: str | None) -> in
 @click.option("--pictures", type=click.IntRange(1, 10_000_000), help="Data not at hand: this many pictures (clips) in each dataset.")
 @click.option("--size", metavar="WxH", help="Size of the declared pictures, as in 1024x768.")
 @click.option("--frames", type=click.IntRange(1, 1_000_000), help="Frames of the declared clips.")
-@click.option("--vram", metavar="SIZE", callback=_memory, help="Say whether it fits in this much GPU memory, as in 24GB.")
+@click.option(
+    "--vram",
+    metavar="SIZE",
+    callback=_read("lorabridge.plan.memory.bytes:read_size"),
+    help="Say whether it fits in this much GPU memory, as in 24GB.",
+)
 @click.option("--fix", is_flag=True, help="With --vram: write the changes that make it fit into FILE; every other byte stays.")
+@click.option(
+    "--seconds-per-step",
+    metavar="N",
+    callback=_read("lorabridge.plan.duration.section:read_seconds"),
+    help="Speed that you know, as in 2.5 or 2.2-2.9 [default: from recorded runs with the same settings].",
+)
+@click.option(
+    "--gpu-price",
+    metavar="PRICE",
+    callback=_read("lorabridge.plan.duration.section:read_price"),
+    help="What one GPU costs an hour, as in 0.79 or '0.79 EUR'.",
+)
+@click.option("--runs", multiple=True, metavar="DIR", help="Look for recorded runs here [default: the config's `output.dir`].")
 @click.option("--hints/--no-hints", default=True, show_default=True, help="Give advice from papers and trainers' pages, with its source.")
 @without_option
 @click.option("--svg", "drawing", metavar="FILE", help="Also draw the buckets and the learning rate into this file.")

@@ -90,6 +90,7 @@ SECTIONS: tuple[SectionRow, ...] = (
     SectionRow("steps", "Steps", "lorabridge.plan.steps.steps:section"),
     SectionRow("disk", "Disk", "lorabridge.plan.steps.disk:section"),
     SectionRow("memory", "Memory", "lorabridge.plan.memory.section:section"),
+    SectionRow("time", "Time", "lorabridge.plan.duration.section:section"),
     SectionRow("advice", "Advice", "lorabridge.plan.advice:section"),
 )
 """In the order in which they are run and printed."""
