@@ -151,8 +151,13 @@ def _prefixed(name: str) -> str:
 
 
 def _start(lora: Lora, how: str, what: str) -> Made:
-    metadata = {key: value for key, value in lora.metadata.items() if not key.startswith(("sshs_", "lora_adapter_metadata", "lorabridge_"))}
+    stale = ("sshs_", "lora_adapter_metadata", "lorabridge_")
+    metadata = {key: value for key, value in lora.metadata.items() if key in _MODEL or not key.startswith(stale)}
     return Made({}, metadata | {"lorabridge_version": __version__, "lorabridge_made_by": f"{how} {what}"})
+
+
+_MODEL = ("lorabridge_family", "lorabridge_variant")
+"""Metadata that stays true whatever is done to the numbers: the model that the LoRA is for."""
 
 
 def _widest(loras: Sequence[Lora]) -> str:

@@ -136,6 +136,10 @@ def _loadable(result: Verification, base: Path | None) -> None:
     result.checked.append(text)
 
 
+_WITHOUT_ALPHA = ("diffusion-pipe", "ai-toolkit")
+"""Trainers that save no alpha, and train as if it were the rank: `compile` said so before."""
+
+
 def _size(adapter: Adapter, expected: Expectation) -> Iterator[Diagnostic]:
     """Rank and alpha of every module."""
     name = Path(adapter.header.path).name
@@ -161,11 +165,13 @@ def _size(adapter: Adapter, expected: Expectation) -> Iterator[Diagnostic]:
     ]
     if alphas:
         module, want = alphas[0]
+        ignored = module.alpha is None and expected.trainer in _WITHOUT_ALPHA
         has = f"alpha {module.alpha:g}" if module.alpha is not None else f"no alpha, which works as {module.rank}"
         yield Diagnostic(
             "LB813",
             f"`{name}`: {_share(alphas, adapter)} {has}, the config says {want:g}",
             expected.place("adapter.alpha"),
+            "warning" if ignored else "error",
             fix="another file, or another config; diffusion-pipe, and ai-toolkit for transformers, know no other alpha than the rank",
             path="adapter.alpha",
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lorabridge.config.load import Loaded
 from lorabridge.diagnostics import Diagnostic
+from lorabridge.run.folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,17 @@ def verdict_of(checkpoint: Path, loaded: Loaded | None = None, trainer: str = ""
     looks = [verify(file, expected) for file in files]
     checked = dict.fromkeys(text for look in looks for text in look.checked)
     return Delivery(checkpoint, tuple(item for look in looks for item in look.diagnostics), tuple(checked))
+
+
+def verdict_in(run: RunFolder, checkpoint: Path) -> Delivery:
+    """Verify a checkpoint against the config and the plan that its run's folder holds, as far as they are there."""
+    from lorabridge.artifacts.identity import read_json
+    from lorabridge.config.load import load
+
+    plan = read_json(run.plan)
+    steps = plan.get("total_steps")
+    loaded = load(run.resolved) if run.resolved.is_file() else None
+    return verdict_of(checkpoint, loaded, str(plan.get("backend", "")), steps if isinstance(steps, int) else None)
 
 
 def problem_of(checkpoint: Path, loaded: Loaded | None = None, trainer: str = "", steps: int | None = None) -> str:

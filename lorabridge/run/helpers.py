@@ -27,9 +27,9 @@ def main(argv: list[str]) -> int:
 
 
 def _problem(folder: RunFolder, checkpoint: Path) -> str:
-    from lorabridge.run.delivery import problem_of
+    from lorabridge.run.delivery import verdict_in
 
-    return problem_of(checkpoint)
+    return verdict_in(folder, checkpoint).problem
 
 
 def _report(folder: RunFolder) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from lorabridge.config.load import load
-from lorabridge.run.delivery import problem_of, verdict_of
+from lorabridge.run.delivery import problem_of, verdict_in, verdict_of
+from lorabridge.run.folder import RunFolder
 
 from ..artifacts.makers import FILES, write, z_image
 
@@ -75,6 +76,26 @@ def test_folders(tmp_path):
     assert problem_of(folder) == ""
     (folder / "second.safetensors").write_bytes(b"")
     assert "second.safetensors" in problem_of(folder)
+
+
+def test_in_a_run(tmp_path, config):
+    """The folder's own config and plan are what a checkpoint is held against."""
+    folder = RunFolder(tmp_path / "run")
+    folder.create()
+    path = write(folder.output / "cat.safetensors", z_image(), {"ss_steps": "60"})
+    assert verdict_in(folder, path).ok
+    config(rank=8, alpha=8)
+    shutil.copy(tmp_path / "x.yaml", folder.resolved)
+    folder.plan.write_text('{"backend": "musubi", "total_steps": 60}')
+    found = verdict_in(folder, path)
+    assert [item.code for item in found.diagnostics] == ["LB812", "LB813"]
+    assert "rank 4, the config says 8" in found.problem
+
+
+@pytest.mark.parametrize(("trainer", "severity"), [("ai-toolkit", "warning"), ("diffusion-pipe", "warning"), ("musubi", "error")])
+def test_trainers_that_save_no_alpha(tmp_path, config, trainer, severity):
+    found = verdict_of(write(tmp_path / "cat.safetensors", z_image()), config(alpha=2), trainer)
+    assert [(item.code, item.severity) for item in found.diagnostics] == [("LB813", severity)]
 
 
 def test_what_is_not_there_and_a_config_that_does_not_hold(tmp_path, config):
