@@ -8,10 +8,9 @@ from math import sqrt
 from pathlib import Path
 
 from lorabridge import __version__
-from lorabridge.artifacts.header import read_header
 from lorabridge.artifacts.lora import Data, Item, Lora, RefusedError, data_of, float_dtype, load_lora
 from lorabridge.artifacts.lowrank import Pair, cut, cut_whole, dot, matrices, update
-from lorabridge.artifacts.read import Reader
+from lorabridge.artifacts.weights import open_weights
 
 
 @dataclass(slots=True)
@@ -101,23 +100,24 @@ def ema(paths: Sequence[Path], decay: float) -> Made:
 
 
 def extract(base: Path, tuned: Path, rank: int, dtype: str = "BF16") -> Made:
-    """The difference of two models of one shape as a LoRA. Raises RefusedError, OSError."""
+    """The difference of two models of one shape as a LoRA. Files, shards and folders (see `open_weights`).
+
+    Raises RefusedError, OSError.
+    """
     import numpy as np
 
-    one, two = read_header(base), read_header(tuned)
-    for header in (one, two):
-        if not header.sound:
-            raise RefusedError(f"`{Path(header.path).name}` cannot be read: {header.problems[0].message}")
-    names = [name for name, tensor in two.tensors.items() if name in one.tensors and name.endswith(".weight") and len(tensor.shape) == 2]
-    if not names:
-        raise RefusedError("the two files share no weight matrix")
     made = Made({}, {"lorabridge_version": __version__, "lorabridge_made_by": f"extract {tuned.name} - {base.name}, rank {rank}"})
-    same = 0
-    with Reader(base) as left, Reader(tuned) as right:
+    with open_weights(base) as one, open_weights(tuned) as two:
+        names = [
+            name for name, tensor in two.tensors.items() if name in one.tensors and name.endswith(".weight") and len(tensor.shape) == 2
+        ]
+        if not names:
+            raise RefusedError("the two models share no weight matrix")
+        same = 0
         for name in names:
             if one.tensors[name].shape != two.tensors[name].shape:
                 raise RefusedError(f"`{name}` has different shapes in the two models")
-            delta = right.array(two.tensors[name]).astype(np.float32) - left.array(one.tensors[name]).astype(np.float32)
+            delta = two.array(name).astype(np.float32) - one.array(name).astype(np.float32)
             if not delta.any():
                 same += 1
                 continue
@@ -125,8 +125,8 @@ def extract(base: Path, tuned: Path, rank: int, dtype: str = "BF16") -> Made:
             module = _prefixed(name.removesuffix(".weight"))
             made.tensors |= {f"{module}.lora_A.weight": data_of(pair[1], dtype), f"{module}.lora_B.weight": data_of(pair[0], dtype)}
             made.count(module, lost, total)
-    made.notes.append(f"{same:,} of {len(names):,} matrices are the same in both")
-    made.notes += _not_taken(names, set(one.tensors), set(two.tensors))
+        made.notes.append(f"{same:,} of {len(names):,} matrices are the same in both")
+        made.notes += _not_taken(names, set(one.tensors), set(two.tensors))
     if not made.tensors:
         raise RefusedError("the two models are the same")
     return made

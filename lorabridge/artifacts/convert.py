@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from lorabridge.artifacts.lora import Data, Item, Lora, RefusedError, bits_of, c
 from lorabridge.artifacts.modules import Module, stated_alpha
 from lorabridge.artifacts.naming import Target, architecture_of, retold
 from lorabridge.artifacts.numbers import encode, scalar
+from lorabridge.artifacts.published import sha256_of
 
 RECORD = "lorabridge_alpha_before"
 """Metadata: what alphas were before they were folded or added, so that the way back is exact."""
@@ -47,7 +47,8 @@ def convert(path: Path, target: Target, dtype: str | None = None, family: str = 
     """
     lora = load_lora(path)
     metadata = dict(lora.metadata) | {"lorabridge_version": __version__, "lorabridge_converted_from": lora.dialect}
-    metadata["lorabridge_source_sha256"] = _digest(lora.path)
+    metadata["lorabridge_source_sha256"] = sha256_of(lora.path)
+    metadata |= _manifest(lora.path)
     return express(lora, target, metadata, dtype, family)
 
 
@@ -108,9 +109,13 @@ def _says(stated: str, items: Sequence[Item]) -> bool:
     return True
 
 
-def _digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _manifest(path: Path) -> dict[str, str]:
+    """The digest of the plan of the run that a file lies in: what it was trained with can be found, and cannot be changed unseen."""
+    for folder in path.absolute().parents[:4]:
+        plan = folder / "plan.json"
+        if plan.is_file() and (folder / "resolved.yaml").is_file():
+            return {"lorabridge_manifest_sha256": sha256_of(plan)}
+    return {}
 
 
 def _verb(before: Sequence[Item], after: Sequence[Item]) -> str:

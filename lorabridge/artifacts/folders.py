@@ -12,6 +12,7 @@ from lorabridge.artifacts.modules import peft_config
 from lorabridge.diagnostics import Diagnostic
 
 _MANY = 1000
+_SHOWN = 20
 
 
 @dataclass(slots=True)
@@ -27,12 +28,21 @@ class Folder:
 def describe(path: Path) -> Folder:
     """Recognise a folder by the files in it."""
     names = {entry.name for entry in _entries(path)}
-    for kind, marks in _KINDS:
-        if marks(names):
-            found = Folder(path, kind, adapters_in(path))
-            found.lines = [*_lines(path, names)]
-            return found
-    return Folder(path, "folder", adapters_in(path), [*_lines(path, names)])
+    lines = [*_lines(path, names), *_inner(path)]
+    return Folder(path, _kind(names) or "folder", adapters_in(path), lines)
+
+
+def _kind(names: set[str]) -> str:
+    return next((kind for kind, marks in _KINDS if marks(names)), "")
+
+
+def _inner(path: Path) -> Iterator[str]:
+    """The states and adapters that lie in folders of a folder, as trainers leave them."""
+    folders = [entry for entry in _entries(path) if entry.is_dir() and not entry.is_symlink()]
+    found = [(folder.name, kind) for folder in folders if (kind := _kind({entry.name for entry in _entries(folder)}))]
+    yield from (f"{name}/: {kind}" for name, kind in found[:_SHOWN])
+    if len(found) > _SHOWN:
+        yield f"and {len(found) - _SHOWN:,} more of these"
 
 
 _KINDS = (
@@ -93,7 +103,7 @@ def pickled(path: Path) -> str:
         return "a pickle; never opened" if path.is_file() else "cannot be read"
     data = [entry for entry in entries if "/data/" in entry.filename]
     total = sum(entry.file_size for entry in data)
-    return f"a PyTorch archive, listed only: {len(data):,} tensors, {total:,} bytes"
+    return f"a PyTorch archive, listed only: {len(data):,} tensor{'' if len(data) == 1 else 's'}, {total:,} bytes"
 
 
 def pickle_finding(path: Path) -> Diagnostic:

@@ -190,15 +190,15 @@ def ema(paths: tuple[Path, ...], decay: float, out: Path, force: bool) -> int:
 
 
 @click.command()
-@click.argument("base", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="BASE")
-@click.argument("tuned", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="TUNED")
+@click.argument("base", type=_file, metavar="BASE")
+@click.argument("tuned", type=_file, metavar="TUNED")
 @click.option("--rank", type=_rank, required=True)
 @_out
 @click.option("--dtype", type=click.Choice(list(_DTYPES)), default="bf16", show_default=True)
 @_force
 @_refusals
 def extract(base: Path, tuned: Path, rank: int, out: Path, dtype: str, force: bool) -> int:
-    """Take the difference of two models as a LoRA; the error is reported.
+    """Take the difference of two models as a LoRA; the error is reported. Files, shards by their index, or folders.
 
     \b
     Exit codes: 0 written, 1 refused or not readable, 2 usage.

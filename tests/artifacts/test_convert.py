@@ -1,5 +1,6 @@
 """Conversions: round trips bit by bit, fused weights, alphas, refusals, and what diffusers makes of the result."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -237,3 +238,15 @@ def test_a_converted_file_says_what_was_decided(tmp_path):
     assert origin_of(read_header(tmp_path / "d.safetensors").metadata).trainer == ""
     to(tmp_path / "d.safetensors", "comfyui", tmp_path / "c.safetensors")
     assert bits(tmp_path / "c.safetensors") == bits(path)
+
+
+def test_a_file_of_a_run_carries_the_digest_of_its_plan(tmp_path):
+    run = tmp_path / "cat-20261121-101500"
+    (run / "output").mkdir(parents=True)
+    path = write(run / "output" / "cat.safetensors", z_image())
+    assert "lorabridge_manifest_sha256" not in convert(path, "diffusers", family="z-image").metadata
+    (run / "plan.json").write_text("{}")
+    (run / "resolved.yaml").write_text("")
+    found = convert(path, "diffusers", family="z-image").metadata
+    assert found["lorabridge_manifest_sha256"] == hashlib.sha256(b"{}").hexdigest()
+    assert found["lorabridge_source_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()

@@ -226,3 +226,20 @@ def test_dora_of_ai_toolkit(tmp_path):
     }
     found = identify(write(tmp_path / "x.safetensors", arrays))
     assert (found.role, found.families[0]) == ("adapter", "z-image")
+
+
+def test_states_inside_a_folder_are_named(tmp_path):
+    """A run of diffusion-pipe or musubi-tuner holds its states in folders; each is said, none is opened."""
+    for number in range(25):
+        (tmp_path / f"global_step{number:02d}").mkdir()
+        (tmp_path / f"global_step{number:02d}" / "mp_rank_00_model_states.pt").write_bytes(b"x")
+    (tmp_path / "cat-state").mkdir()
+    (tmp_path / "cat-state" / "random_states_0.pkl").write_bytes(b"x")
+    (tmp_path / "latest").write_text("global_step24")
+    (tmp_path / "pictures").mkdir()
+    found = describe(tmp_path)
+    assert found.kind == "a diffusion-pipe run"
+    assert "cat-state/: an accelerate state" in found.lines
+    assert "global_step03/: a DeepSpeed state" in found.lines
+    assert found.lines[-1] == "and 6 more of these"
+    assert not any("pictures" in line for line in found.lines)

@@ -19,15 +19,18 @@ SETTINGS: dict[str, Any] = {"script": "steps(1, 10); lora()", "problems": (), "f
 PRELUDE = """\
 import json, os, signal, struct, subprocess, sys, time
 from pathlib import Path
-OUT = Path(os.environ["FAKE_OUT"])
+OUT, RANK = Path(os.environ["FAKE_OUT"]), 16
 def say(**event): print(json.dumps(event), flush=True)
 def steps(first, last, total=10, loss=1.0):
     for step in range(first, last + 1): say(event="progress", step=step, total=total, loss=loss / step, lr=1e-4)
 def lora(name="cat-toy.safetensors", body=None, step=10):
-    keys = [("down", [8, 2]), ("up", [2, 8])]
-    at = {f"lora_unet_a.lora_{key}.weight": {"dtype": "F32", "shape": shape, "data_offsets": [64 * i, 64 * i + 64]} for i, (key, shape) in enumerate(keys)}
+    at, here = {}, 0
+    for module in ("attn_to_q", "img_mlp_net_2"):
+        for key, shape in (("down", [RANK, 2]), ("up", [2, RANK])):
+            at[f"lora_unet_transformer_blocks_0_{module}.lora_{key}.weight"] = {"dtype": "BF16", "shape": shape, "data_offsets": [here, here + 4 * RANK]}
+            here += 4 * RANK
     header = json.dumps(at).encode()
-    (OUT / name).write_bytes(struct.pack("<Q", len(header)) + header + b"1234" * 32 if body is None else body)
+    (OUT / name).write_bytes(struct.pack("<Q", len(header)) + header + b"12" * (here // 2) if body is None else body)
     say(event="save", path=str(OUT / name), step=step)
 def asked(name):
     path = OUT / ("ask-" + name)
