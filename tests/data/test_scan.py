@@ -173,6 +173,17 @@ def test_what_each_trainer_lists(look: Look, tmp_path: Path) -> None:
     assert "nested" not in kinds(look("ai-toolkit").scans[0])
 
 
+def test_what_becomes_of_a_picture_without_a_caption(look: Look, tmp_path: Path) -> None:
+    make.fill(make.clean(tmp_path / "pics", 3), {"bare.jpg": make.jpeg(900, 900, seed=99)})
+    counts = {backend: (look(backend).count, len(look(backend).scans[0].left)) for backend in TRAINERS}
+    assert counts == {"musubi": (3, 1), "diffusion-pipe": (3, 1), "ai-toolkit": (4, 0), "embedded": (4, 0)}
+
+
+def test_generated_controls_are_no_pictures(look: Look, tmp_path: Path) -> None:
+    make.fill(make.clean(tmp_path / "pics", 3), {"_controls/p00.jpg": make.jpeg(900, 900, seed=9), "_controls/p00.txt": "ohwx"})
+    assert look("ai-toolkit").count == 3
+
+
 def test_a_note_is_tried_as_a_picture(look: Look, tmp_path: Path) -> None:
     make.fill(make.clean(tmp_path / "pics"), {"notes.md": "todo", "notes.txt": "ohwx"})
     assert kinds(look("diffusion-pipe").scans[0]) == {"foreign": {"notes.md"}}

@@ -100,6 +100,18 @@ def test_precision_and_recall(seed: int, tmp_path: Path) -> None:
     assert recall >= GOAL, sorted(wanted - right)
 
 
+def test_one_drawing_in_other_colours_is_another_picture(tmp_path: Path) -> None:
+    from PIL import Image
+
+    grey = scene(3).convert("L")
+    for name, (u, v) in {"a": (128, 128), "b": (90, 180), "c": (180, 90)}.items():
+        planes = [grey, Image.new("L", grey.size, u), Image.new("L", grey.size, v)]
+        Image.merge("YCbCr", planes).convert("RGB").save(tmp_path / f"{name}.png")
+    found = prints(tmp_path)
+    assert len({item.colour for item in found.values()}) == 3
+    assert near(found) == []
+
+
 def test_flat_pictures_are_told_apart_by_colour(tmp_path: Path) -> None:
     from PIL import Image
 
