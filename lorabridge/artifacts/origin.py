@@ -121,6 +121,7 @@ def _float(text: str | None) -> float | None:
 _STEP = (
     re.compile(r"-step(\d{8})(?:-state)?$"),  # musubi-tuner, sd-scripts
     re.compile(r"_(\d{9})(?:_(?:high|low)_noise)?$"),  # ai-toolkit
+    re.compile(r"-(\d{8})$"),  # the embedded trainer's files
     re.compile(r"^step-?(\d+)$"),  # diffusion-pipe's folders, the embedded trainer
     re.compile(r"^global_step(\d+)$"),
 )

@@ -82,6 +82,7 @@ def test_readable_metadata():
     [
         ("cat-step00000250.safetensors", 250, None),
         ("cat-000003.safetensors", None, 3),
+        ("stars-00000006.safetensors", 6, None),
         ("cat_000000500.safetensors", 500, None),
         ("cat_000000500_high_noise.safetensors", 500, None),
         ("epoch2/adapter_model.safetensors", None, 2),

@@ -64,8 +64,11 @@ def test_nan_and_untrained(tmp_path):
 def test_steps_of_the_plan(tmp_path, config):
     path = write(tmp_path / "cat.safetensors", z_image(), {"ss_steps": "60"})
     found = verdict_of(path, config())
-    assert [item.code for item in found.diagnostics] == ["LB816"]
-    assert verdict_of(path, config(), steps=60).ok
+    assert [(item.code, item.severity) for item in found.diagnostics] == [("LB816", "warning")]
+    assert found.ok
+    assert verdict_of(path, config(), steps=60).diagnostics == ()
+    early = write(tmp_path / "cat-00000006.safetensors", z_image(), {"lorabridge_step": "6"})
+    assert verdict_of(early, config()).diagnostics == (), "a checkpoint on the way is not the result"
 
 
 def test_folders(tmp_path):
