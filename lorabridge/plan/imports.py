@@ -10,6 +10,7 @@ from typing import Any
 
 from lorabridge.backends import backend_names, get_backend
 from lorabridge.backends.base import Lifted, Site
+from lorabridge.backends.emit import EmitError
 from lorabridge.config.base import Section
 from lorabridge.config.document import parse_text
 from lorabridge.config.fields import rows_of
@@ -20,6 +21,7 @@ from lorabridge.config.spell import flow
 from lorabridge.diagnostics import Diagnostic
 from lorabridge.plan.compile import compile_config
 from lorabridge.plan.fates import KINDS, Fate, Kind, come_back, fates
+from lorabridge.plan.reading import readable
 from lorabridge.plan.schema import SCHEMA_ID
 from lorabridge.plan.sources import Gathered, compiled, gather, gather_texts
 from lorabridge.plan.unchanged import differences, unlike
@@ -64,20 +66,18 @@ def load_text(text: str, shown: str) -> Loaded:
 
 
 def _import(gathered: Gathered, shown: str, report: bool) -> Imported:
-    made = Imported(gathered.trainer, findings=list(gathered.diagnostics), texts=dict(gathered.texts))
+    made = Imported(gathered.trainer, findings=list(dict.fromkeys(gathered.diagnostics)), texts=dict(gathered.texts))
     if not gathered.trainer or not gathered.sources:
-        names = ", ".join(f"`{name}`" for name in gathered.texts)
-        if made.ok or not made.findings:
-            made.findings.append(
-                Diagnostic(
-                    "LB320", f"{names} are recognised as no trainer's files", fix=f"name it: --trainer {' | '.join(backend_names())}"
-                )
-            )
+        if not made.findings:
+            made.findings.append(_nobodys(gathered))
         return made
     backend = get_backend(gathered.trainer)
-    lifted = backend.lift(gathered.given())
+    lifted, unread = readable(gathered, backend.lift)
+    made.findings += unread
     made.findings += [_renamed(item, gathered) for item in lifted.diagnostics if (item.code, item.severity) != ("LB312", "hint")]
     if not lifted.data.get("model"):
+        if not any(item.severity == "error" for item in made.findings):
+            made.findings.append(_no_model(made))
         return made
     if report:
         made.fates = list(fates(gathered, backend.lift))
@@ -86,6 +86,31 @@ def _import(gathered: Gathered, shown: str, report: bool) -> Imported:
     made.findings += [_clash(gathered.trainer, address) for address in clashes]
     _settle(made, gathered, lifted, tree, shown)
     return made
+
+
+def _nobodys(gathered: Gathered) -> Diagnostic:
+    texts = gathered.texts
+    names = ", ".join(f"`{name}`" for name in texts)
+    empty = [name for name, text in texts.items() if not text.strip()]
+    if not texts:
+        message, fix = "there are no files to import", "name the trainer's files, or the folder that they are in"
+    elif len(empty) == len(texts):
+        message, fix = f"{names}: nothing is written there", "name the files that hold the training"
+    else:
+        message = f"{names}: not recognised as {f'files of {gathered.trainer}' if gathered.trainer else 'files of any trainer'}"
+        fix = f"name the trainer: --trainer {' | '.join(backend_names())}"
+    return Diagnostic("LB320", message, None, "error", "", fix)
+
+
+def _no_model(made: Imported) -> Diagnostic:
+    return Diagnostic(
+        "LB325",
+        f"these files of {made.trainer} do not tell which model is trained",
+        None,
+        "error",
+        "a config starts with the model",
+        "add the main file, the job or the launch script that names it",
+    )
 
 
 def _renamed(item: Diagnostic, gathered: Gathered) -> Diagnostic:
@@ -134,7 +159,13 @@ def _settle(made: Imported, gathered: Gathered, lifted: Lifted, tree: dict[str, 
         data = lifted.data | ({"backends": {made.trainer: tree}} if tree else {})
         made.text = "".join(f"{line}\n" for line in _lines(data, lifted, made, shown))
         made.loaded = load_text(made.text, shown)
-        plan = compile_config(made.loaded, made.trainer, site)
+        try:
+            plan = compile_config(made.loaded, made.trainer, site)
+        except EmitError as error:
+            made.findings.append(
+                Diagnostic("LB325", f"a value cannot be written again: {error}", None, "error", "", "mend it in the files")
+            )
+            return
         found = plan.diagnostics
         wrong = next((item for item in found if item.code in _DROPPED and item.path.startswith(prefix)), None)
         if wrong is None or not _remove(tree, wrong.path.removeprefix(prefix)):

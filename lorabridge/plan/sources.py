@@ -76,6 +76,20 @@ class Source:
                 del tree[str(key.path[0])]
         return _dumped(self.native, tree)
 
+    def drop(self, key: Key) -> None:
+        """Take a key out for good."""
+        text = self.without(key)
+        if self.native is None:
+            self.text = text
+            return
+        if self.native.kind == "shell":
+            made = _source(replace(read_text(text, self.native.name), trainer=self.native.trainer, role=self.native.role))
+            self.native, self.lines, self.options, self.text = made.native, made.lines, made.options, made.text
+            return
+        holder = _holder(self.native.data, key)
+        del holder[key.path[-1]]
+        self.text = _dumped(self.native, self.native.data)
+
     def changed(self, key: Key, value: Any) -> str:
         """The text with another value for the key."""
         if self.native is None or self.native.kind == "shell":

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from lorabridge.backends.base import Lifted
+from lorabridge.backends.diffusion_pipe.archs import ARCHS
 from lorabridge.backends.diffusion_pipe.contract import optimizer_class
 from lorabridge.backends.diffusion_pipe.lift_data import lift_datasets
 from lorabridge.backends.diffusion_pipe.lift_model import lift_model
@@ -29,6 +31,8 @@ def lift(sources: Mapping[str, str]) -> Lifted:
         state.set(path, value, origins[path])
     state.set("lorabridge", 1)
     arch = lift_model(state, main, datasets.get("dataset", {}))
+    if arch not in ARCHS:
+        found.append(_unknown_type(arch))
     _length(state)
     _results(state)
     _machine(state)
@@ -83,6 +87,18 @@ def _without_effect(main: Mapping[str, Any], datasets: Mapping[str, Mapping[str,
         for key, reason in why.items()
         if key in main or (key.startswith("monitoring.") and key.partition(".")[2] in main["monitoring"])
     ]
+
+
+def _unknown_type(type_: str) -> Diagnostic:
+    near = get_close_matches(type_, ARCHS, 1, 0.6)
+    return Diagnostic(
+        "LB501",
+        f"`model.type: {type_}` is no model type of diffusion-pipe" if type_ else "there is no `model.type` in these files",
+        None,
+        "error",
+        "the trainer stops at once (NotImplementedError)",
+        f"did you mean `{near[0]}`?" if near else f"one of {', '.join(f'`{name}`' for name in ARCHS)}",
+    )
 
 
 def _length(state: Lifting) -> None:

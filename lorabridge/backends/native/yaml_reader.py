@@ -183,7 +183,7 @@ def read_json(name: str, text: str) -> NativeFile:
     file = NativeFile(name, text, "json")
     try:
         data = json.loads(text.removeprefix("\ufeff"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         line, column = getattr(error, "lineno", 1), getattr(error, "colno", 1)
         span = Span(name, line, column, line, column + 1)
         file.diagnostics.append(
