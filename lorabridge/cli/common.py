@@ -83,3 +83,12 @@ def report(items: Iterable[Diagnostic], style: Format, texts: dict[str, str], *,
         line = summary(found)
         if line or clean:
             click.echo(line or clean, err=err)
+
+
+def native_parts(name: str) -> list[str]:
+    """The trainer's own files that an argument names: one, a folder, or several joined by commas. Empty for a config of the language."""
+    from lorabridge.plan.native import is_native
+
+    if "," in name or Path(name).is_dir() or is_native(name):
+        return [name] if Path(name).exists() else name.split(",")
+    return []

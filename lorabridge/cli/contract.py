@@ -51,19 +51,20 @@ def extract(checkout: str, trainer: str | None, output: str | None) -> int:
 def diff(old: str, new: str, configs: tuple[str, ...], trainer: str | None, style: str) -> int:
     """Say what changes from OLD to NEW, and what of it concerns the CONFIGS. Exit 1 when anything changes.
 
+    A config may be the trainer's own: a file, a folder, or files joined by commas (train.toml,dataset.toml).
+
     OLD and NEW are checkouts, contract files, commits that are shipped, or the name of a trainer (its newest shipped contract).
 
     Example: lorabridge contract diff musubi ~/musubi-tuner qwen.yaml
     """
-    from lorabridge.cli.common import load_config
     from lorabridge.contracts.diff import compare
-    from lorabridge.plan.upgrade import as_data, change_lines, config_lines, for_config, headline
+    from lorabridge.plan.upgrade import as_data, change_lines, config_lines, headline
 
     before, after = _load(old, trainer), _load(new, trainer)
     if before.trainer != after.trainer:
         raise click.UsageError(f"`{old}` is of {before.trainer}, `{new}` of {after.trainer}")
     changes = compare(before, after)
-    results = [for_config(file, load_config(file), after.trainer, changes) for file in configs]
+    results = [_for(file, after.trainer, changes) for file in configs]
     if style == "json":
         _json(as_data(before, after, changes, results))
     else:
@@ -104,11 +105,25 @@ def show(contract: str | None, section: str | None, trainer: str | None, style: 
     return 0
 
 
+def _for(name: str, trainer: str, changes: Any) -> Any:
+    from lorabridge.cli.common import load_config, native_parts
+    from lorabridge.plan.upgrade import for_config, for_native
+
+    parts = native_parts(name)
+    return for_native(parts, trainer, changes) if parts else for_config(name, load_config(name), trainer, changes)
+
+
 def _load(text: str, trainer: str | None) -> Any:
     from lorabridge.plan.upgrade import contract_of
 
     try:
-        return contract_of(text, trainer)
+        found = contract_of(text, trainer)
+        if trainer and not Path(text).exists() and text != found.trainer and not found.commit.startswith(text):
+            from lorabridge.contracts.store import nearest
+
+            chosen = nearest(trainer, text)
+            click.echo(f"{chosen.why if chosen else ''}: that one is used", err=True)
+        return found
     except (OSError, ValueError) as error:
         raise click.UsageError(str(error)) from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from lorabridge.cli.common import load_config, report
+from lorabridge.cli.common import load_config, native_parts, report
 from lorabridge.cli.import_ import known_trainer, trainer_option
 from lorabridge.config.load import Loaded
 from lorabridge.diagnostics import Diagnostic
@@ -43,14 +43,10 @@ def command(old: str, new: str, trainer: str, style: str) -> int:
 
 
 def _side(name: str, trainer: str) -> tuple[Loaded | None, str, list[Diagnostic], dict[str, str]]:
-    from pathlib import Path
-
-    from lorabridge.plan.native import is_native
-
-    if "," in name or Path(name).is_dir() or is_native(name):
+    parts = native_parts(name)
+    if parts:
         from lorabridge.plan.imports import import_files
 
-        parts = [name] if Path(name).exists() else name.split(",")
         made = import_files(parts, trainer=trainer, report=False)
         broken = [] if made.text else [item for item in made.findings if item.severity == "error"]
         return made.loaded, made.trainer, broken, made.texts

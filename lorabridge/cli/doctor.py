@@ -13,16 +13,17 @@ def command(config: str | None, backends: tuple[str, ...], style: str) -> int:
     """Say what was found: Python, trainers with their commits, GPUs, driver, disk; what is missing and the next step.
 
     With CONFIG: what the installed trainers changed against the facts that it is checked with, as far as it concerns the
-    config. Exit 1 when something does.
+    config. Exit 1 when something does. CONFIG may be the trainer's own: a file, a folder, files joined by commas.
     """
     from lorabridge.run.doctor import about, examine
 
     if config is None:
         findings = examine()
     else:
-        from lorabridge.cli.common import load_config
+        from lorabridge.cli.common import load_config, native_parts
 
-        findings = about(config, load_config(config), _trainers(backends))
+        parts = native_parts(config)
+        findings = about(config, parts, _owner(parts, backends)) if parts else about(config, load_config(config), _trainers(backends))
     if style == "json":
         import json
         from dataclasses import asdict
@@ -34,6 +35,16 @@ def command(config: str | None, backends: tuple[str, ...], style: str) -> int:
             if item.step:
                 click.echo(f"{'':<25}next: {item.step}")
     return int(config is not None and not all(item.ok for item in findings))
+
+
+def _owner(parts: list[str], named: tuple[str, ...]) -> list[str]:
+    """The trainer that native files are of; the one that is named, where they do not tell."""
+    from lorabridge.plan.sources import gather
+
+    found = gather(parts, named[0] if named else "").trainer
+    if not found:
+        raise click.ClickException(f"{', '.join(parts)}: not recognised as files of any trainer; name it with --backend")
+    return [found]
 
 
 def _trainers(named: tuple[str, ...]) -> list[str]:

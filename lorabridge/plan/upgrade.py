@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,8 +15,10 @@ from lorabridge.contracts.extract import READERS, NotATrainerError, extract
 from lorabridge.contracts.model import Contract
 from lorabridge.contracts.store import nearest, read, stored
 from lorabridge.plan.compile import compile_config
-from lorabridge.plan.used import used_keys
+from lorabridge.plan.sources import gather
+from lorabridge.plan.used import used_keys, used_keys_of
 
+_COMMIT = re.compile(r"[0-9a-f]{7,40}")
 _SHOWN = 3
 """Sections that a line names before it counts the rest."""
 
@@ -23,6 +26,7 @@ _SHOWN = 3
 def contract_of(text: str, trainer: str | None = None) -> Contract:
     """The contract that a word names: a checkout, a contract file, a trainer (its newest shipped one), or a commit.
 
+    With `trainer`, a commit that is not shipped is the nearest one that is: compare its commit, and say so.
     Raises NotATrainerError, OSError or ValueError.
     """
     path = Path(text)
@@ -38,6 +42,8 @@ def contract_of(text: str, trainer: str | None = None) -> Contract:
         for known in stored(name):
             if len(text) >= 7 and known.stem.startswith(text):
                 return read(known)
+    if trainer and _COMMIT.fullmatch(text) and (close := nearest(trainer, text)):
+        return close.contract
     shipped = ", ".join(f"{name} {known.stem[:10]}" for name in READERS for known in stored(name))
     raise NotATrainerError(f"`{text}` is no checkout, contract file, trainer or commit that is shipped ({shipped})")
 
@@ -60,6 +66,18 @@ def for_config(file: str, loaded: Loaded, trainer: str, changes: Sequence[Change
         first = next(item for item in plan.diagnostics if item.severity == "error")
         return ForConfig(file, problem=f"it does not compile for {trainer}: {first.code} {first.message}")
     return ForConfig(file, tuple(concerns(changes, used_keys(plan))), intent=tuple(sorted(_intent(plan).items())))
+
+
+def for_native(files: Sequence[str], trainer: str, changes: Sequence[Change]) -> ForConfig:
+    """Hold the keys of a trainer's own files, as they stand, against the changes."""
+    gathered = gather(files)
+    gathered = gathered if gathered.trainer else gather(files, trainer)
+    shown = ", ".join(files)
+    if gathered.trainer != trainer or not gathered.sources:
+        first = next((item.message for item in gathered.diagnostics if item.severity == "error"), f"not recognised as files of {trainer}")
+        return ForConfig(shown, problem=first)
+    keys, problems = used_keys_of(gathered)
+    return ForConfig(shown, tuple(concerns(changes, keys)), problem=problems)
 
 
 def _intent(plan: Plan) -> dict[str, str]:

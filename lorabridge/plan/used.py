@@ -9,6 +9,7 @@ from typing import Any
 
 from lorabridge.backends.base import Plan
 from lorabridge.contracts.extract import READERS
+from lorabridge.plan.reading import BROKEN
 from lorabridge.plan.sources import Gathered, compiled
 
 Used = dict[str, dict[str, Any]]
@@ -42,6 +43,14 @@ def used_keys(source: Plan | Gathered) -> Used:
     for name, keys in used_in(compiled(source) if isinstance(source, Plan) else source).items():
         found.setdefault(section_of(name), {}).update(keys)
     return found
+
+
+def used_keys_of(files: Gathered) -> tuple[Used, str]:
+    """The keys of native files, and why they cannot be told, where a value is of a kind that nobody expects there."""
+    try:
+        return used_keys(files), ""
+    except BROKEN as error:
+        return {}, f"the files cannot be read ({type(error).__name__}); `lorabridge check` says where"
 
 
 def section_of(name: str) -> str:

@@ -16,7 +16,7 @@ from lorabridge import __version__
 from lorabridge.backends import BACKENDS, get_backend
 from lorabridge.config.load import Loaded
 from lorabridge.plan.drift import Drift, drift
-from lorabridge.plan.upgrade import config_lines, for_config
+from lorabridge.plan.upgrade import config_lines, for_config, for_native
 from lorabridge.plan.write import home_variable
 
 _PARTS = ("torch", "diffusers", "peft", "transformers", "safetensors")
@@ -82,8 +82,8 @@ def installed(names: Iterable[str]) -> list[str]:
     return [name for name in names if get_backend(name).locate(os.environ) is not None]
 
 
-def about(file: str, loaded: Loaded, names: Sequence[str]) -> list[Finding]:
-    """What the drift of the installed trainers does to a config."""
+def about(file: str, config: Loaded | Sequence[str], names: Sequence[str]) -> list[Finding]:
+    """What the drift of the installed trainers does to a config, or to the files of a trainer's own that `config` lists."""
     results: list[Finding] = []
     for name in names:
         found = drift_of(name)
@@ -92,7 +92,8 @@ def about(file: str, loaded: Loaded, names: Sequence[str]) -> list[Finding]:
         elif not found.any:
             results.append(Finding(name, True, f"{file}: {name} is at {found.known[:10]}, the commit that configs are checked with"))
         else:
-            result = for_config(file, loaded, name, found.changes)
+            native = isinstance(config, list | tuple)
+            result = for_native(config, name, found.changes) if native else for_config(file, config, name, found.changes)  # type: ignore[arg-type]
             clean = not (result.concerns or result.problem or found.problem)
             more = f"lorabridge contract diff {found.known[:10]} {found.home} {file}"
             text = found.problem or f"{len(found.changes)} changes since {found.known[:10]}; " + "\n".join(config_lines(result))

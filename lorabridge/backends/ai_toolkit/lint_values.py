@@ -70,7 +70,8 @@ RANGES: dict[tuple[str, str], Range] = {
     ("datasets", "num_workers"): Range(0, why="the trainer stops when the dataset is loaded (ValueError)"),
     ("datasets", "num_frames"): Range(1, code="LB317", why="pictures are loaded as for 1", severity="warning"),
     ("datasets", "caption_dropout_rate"): _SHARE, ("datasets", "token_dropout_rate"): _SHARE, ("datasets", "mask_min_value"): _SHARE,
-    ("datasets", "loss_multiplier"): Range(0, code="LB317", why="the loss is turned around: the pictures are unlearned", severity="warning"),
+    ("datasets", "loss_multiplier"): Range(0, code="LB323", why="at 0 the pictures teach nothing, below they are unlearned", severity="warning", open=True),
+    ("datasets", "scale"): Range(0, why="pictures of no size are made: the trainer stops when the dataset is loaded", open=True),
     ("train", "prompt_dropout_prob"): _SHARE,
     ("model", "layer_offloading_transformer_percent"): Range(0, 1, "LB317", "it is a share: 1.0 is all layers, 0.5 is half", "warning"),
     ("model", "layer_offloading_text_encoder_percent"): Range(0, 1, "LB317", "it is a share: 1.0 is all layers, 0.5 is half", "warning"),
@@ -89,8 +90,11 @@ def check_values(process: Process) -> None:
         elif section in process.data:
             _section(process, section)
     ema = process.get("train", "ema_config")
-    if isinstance(ema, dict) and ema.get("use_ema"):
-        _ema(process, ema)
+    if isinstance(ema, dict):
+        if ema.get("use_ema") is not None:
+            _switch(process, ("train", "ema_config", "use_ema"), "use_ema", ema["use_ema"])
+        if ema.get("use_ema"):
+            _ema(process, ema)
     for section in ("sample", "first_sample"):
         items = process.get(section, "samples")
         for index, item in enumerate(items if isinstance(items, list) else ()):
@@ -208,12 +212,12 @@ def _choice(process: Process, place: Place, named: tuple[str, str], value: Any) 
 
 def _range(process: Process, place: Place, named: tuple[str, str], value: Any) -> None:
     limits = RANGES.get(named)
-    if limits is None or not number(value) or limits.low <= value <= limits.high:
+    if limits is None or not number(value) or (limits.low <= value <= limits.high and not (limits.open and value == limits.low)):
         return
     if named[0] == "sample" and not process.samples:
         return
     fix = (
-        f"write {limits.low:g} or more"
+        f"write {'more than ' if limits.open else ''}{limits.low:g}{'' if limits.open else ' or more'}"
         if limits.high == float("inf")
         else f"write a number from {limits.low:g} to {1 if limits.high == 0.999 else limits.high:g}"
     )

@@ -58,6 +58,11 @@ def _keys(job: Job) -> dict[str, Any]:
             and check_value(job.found, job.main, (key,), value, known[key], _WHEN.get(key, _late(key)))
         ):
             good[key] = value
+    if job.data.get("dataset") == "":
+        job.report("LB315", "dataset", "`dataset` is empty", "the trainer stops at once (FileNotFoundError)", "name the dataset file")
+    if job.data.get("output_dir") == "":
+        why = "the run's folder is made where the trainer is started"
+        job.report("LB317", "output_dir", "`output_dir` is empty", why, "write `output_dir = '/data/runs/name'`", "warning")
     for key in ("output_dir", "dataset"):
         unexpanded(job.found, job.main, (key,), job.data.get(key))
     return good

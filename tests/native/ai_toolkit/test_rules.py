@@ -49,6 +49,7 @@ ERRORS: list[Row] = [
     ({"train.ema_config": {"use_emma": True}}, "LB310 train.ema_config.use_emma"), ({"network.network_kwargs": {"only_if_contain": ["x"]}}, "LB310 network.network_kwargs.only_if_contain"),
     ({"network.network_kwargs": {"alpha": 4}}, "LB315 network.network_kwargs.alpha"), ({"train.validation_config": {"validation_items": [{"image": "x"}]}}, "LB310 train.validation_config.validation_items[0].image"),
     ({**SAMPLES, "sample.samples": [{"prompt": "x", "widht": 5}]}, "LB310 sample.samples[0].widht"), ({"adapter": {"typ": "ip"}}, "LB310 adapter.typ"),
+    ({"train.ema_config": {"use_ema": "false"}}, "LB317 train.ema_config.use_ema"), ({"datasets.0.scale": 0}, "LB315 datasets[0].scale"),
     ({"train.unet_lr": 0.01}, "LB312 train.unet_lr"), ({"train.text_encoder_lr": 0.01}, "LB312 train.text_encoder_lr"),
     # kinds
     ({"train.steps": "2000"}, "LB313 train.steps"), ({"train.steps": 4.5}, "LB313 train.steps"), ({"train.steps": 4.0}, "LB313 train.steps"), ({"train.steps": None}, "LB315 train.steps"),

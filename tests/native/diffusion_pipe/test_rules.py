@@ -16,6 +16,8 @@ def test_plain_runs_are_clean(model: str) -> None:
 
 TOP = [
     ("save_every_n_steps = 0", "error LB315 save_every_n_steps"),
+    ("checkpoint_every_n_epochs = -1", "warning LB317 checkpoint_every_n_epochs"),
+    ("logging_steps = -5", "warning LB317 logging_steps"),
     ("checkpoint_every_n_epochs = 0", "error LB315 checkpoint_every_n_epochs"),
     ("logging_steps = 0", "error LB315 logging_steps"),
     ("steps_per_print = 0", "error LB315 steps_per_print"),
