@@ -21,6 +21,7 @@ from lorabridge.diagnostics.render import render, summary  # noqa: E402
 from lorabridge.plan.compile import compile_config  # noqa: E402
 from lorabridge.plan.pages import codes_page, coverage_page, families_page, language_page  # noqa: E402
 from lorabridge.plan.schema import language_schema  # noqa: E402
+from lorabridge.run.watch.table import watchdog_table  # noqa: E402
 
 SIDE = (
     "adapter.rank",
@@ -94,6 +95,14 @@ def _spelled(notes: Sequence[Note], path: str) -> str:
     return (f"{shown} ({note.text})" if shown and note.text else shown or note.text).replace("|", "\\|") or "needs no saying"
 
 
+def logs() -> str:
+    """The page on logs with the table of watchdogs filled in."""
+    text = (ROOT / "docs" / "logs.md").read_text("utf-8")
+    return re.sub(
+        r"(<!-- begin:watchdogs -->\n).*?(<!-- end:watchdogs -->)", lambda m: m[1] + watchdog_table() + m[2], text, flags=re.DOTALL
+    )
+
+
 def pages() -> dict[Path, str]:
     """Each derived file with its text."""
     return {
@@ -103,6 +112,7 @@ def pages() -> dict[Path, str]:
         ROOT / "docs" / "families.md": families_page(),
         ROOT / "docs" / "codes.md": codes_page(),
         ROOT / "README.md": readme(),
+        ROOT / "docs" / "logs.md": logs(),
     }
 
 

@@ -18,6 +18,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run", "Check, compile, launch and watch a training."),
     "lock": ("lock", "Write down everything a run is made of, so that it can be repeated."),
     "verify": ("verify", "Compare a lock with the present and name what changed."),
+    "ladder": ("ladder", "Try a config in runs of 1, 20 and 100 steps, each with gates, before the real one."),
+    "metrics": ("metrics", "Export the numbers of a run as CSV or for TensorBoard."),
     "parse": ("parse", "Read a saved log of a trainer: its events as JSON Lines, and how it ended."),
     "checkpoint": ("checkpoint", "Look into LoRA files: inspect them, verify them."),
     "init": ("init", "Write a commented config from a preset."),

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from lorabridge.cli.main import app
 from tests.logs.recorded import BACKENDS, LOGS
-from tests.logs.test_logs_metrics import DATA
+from tests.logs.test_logs_metrics import DATA, RECORDS
 
 ZIMAGE = BACKENDS / "ai_toolkit" / "logs" / "zimage_complete.log"
 
@@ -83,3 +83,27 @@ def test_a_damaged_database(tmp_path: Path):
     result = parse(tmp_path / "e.db")
     assert result.return_value == 1
     assert "LB737" in result.stderr
+
+
+def metrics(*args: object) -> Result:
+    return CliRunner().invoke(app, ["metrics", *map(str, args)], standalone_mode=False)
+
+
+def test_metrics_of_a_run(tmp_path: Path):
+    (tmp_path / "events.jsonl").write_text("".join(json.dumps(record) + "\n" for record in RECORDS))
+    assert metrics(tmp_path).stdout.splitlines()[1] == "train,1,3,,1.5,0.0001,,,2.0"
+    assert metrics(tmp_path, "-o", tmp_path / "m.csv").return_value == 0
+    assert (tmp_path / "m.csv").read_text() == metrics(tmp_path).stdout
+    written = Path(metrics(tmp_path, "--format", "tensorboard", "-o", tmp_path / "tb").stdout.strip())
+    assert len([event for event in events(parse(written)) if event["event"] == "progress"]) == 2
+
+
+def test_metrics_that_are_not_there(tmp_path: Path):
+    assert "LB741" in metrics(tmp_path).stderr
+    (tmp_path / "events.jsonl").write_text('{"seq": 1, "time": 1, "stage": null, "event": "start"}\n')
+    assert "LB741" in metrics(tmp_path).stderr
+    (tmp_path / "events.jsonl").write_text("".join(json.dumps(record) + "\n" for record in RECORDS))
+    (tmp_path / "file").touch()
+    refused = metrics(tmp_path, "-o", tmp_path / "file" / "m.csv")
+    assert refused.return_value == 1
+    assert "LB742" in refused.stderr

@@ -136,4 +136,12 @@ ROWS: tuple[Code, ...] = (
         "The trainer counts to another number of steps than the plan.",
         "The training will be shorter or longer than was asked for.",
     ),
+    Code(
+        "LB740",
+        "the ladder ends early",
+        "A short run did not pass one of its gates.",
+        "The real run would fail in the same way, later and for more money.",
+    ),
+    Code("LB741", "no metrics", "The record of a run cannot be read, or holds no training step.", "There is nothing to export."),
+    Code("LB742", "the metrics were not written", "The place to write to refuses.", "Nothing was exported."),
 )
