@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @lock_option
 @set_option
 @unsupported_option
+@click.option("--models/--no-models", default=False, help="First read the headers of the model files; errors in them refuse.")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Put the run folder here instead of `output.dir`."
 )
@@ -44,6 +45,7 @@ def command(
     lock_file: str | None,
     overrides: tuple[str, ...],
     unsupported: Any,
+    models: bool,
     out: Path | None,
     style: Any,
     detach: bool,
@@ -63,7 +65,7 @@ def command(
 
     _known(backend)
     loaded = load_config(file, overrides)
-    if not _clean(loaded, backend, unsupported):
+    if not _clean(loaded, backend, unsupported, models):
         return 1
     seed = None
     if locked:
@@ -88,13 +90,13 @@ def _known(backend: str) -> None:
         raise click.BadParameter(f"`{backend}` is not one of {', '.join(backend_names())}", param_hint="--backend")
 
 
-def _clean(loaded: Loaded, backend: str, unsupported: str) -> bool:
+def _clean(loaded: Loaded, backend: str, unsupported: str, models: bool = False) -> bool:
     from lorabridge.diagnostics import sort_key
     from lorabridge.plan.check import check_loaded
     from lorabridge.plan.foretell import plan_findings
 
     planned = plan_findings(loaded, [backend], root=loaded.root.absolute(), unsupported=unsupported)
-    found = sorted({*check_loaded(loaded, [backend], paths=True, unsupported=unsupported), *planned}, key=sort_key)
+    found = sorted({*check_loaded(loaded, [backend], paths=True, unsupported=unsupported, models=models), *planned}, key=sort_key)
     say(found, loaded.texts)
     return not any(item.severity == "error" for item in found)
 

@@ -118,6 +118,14 @@ def test_findings_start_nothing(config, backend):
     assert not (config.parent / "results").exists()
 
 
+def test_model_files_are_looked_into_on_request(config, backend):
+    """The files of this test are one byte long: no trainer would get far with them."""
+    result = invoke(str(config), "--models")
+    assert result.return_value == 1
+    assert "LB803" in result.output
+    assert not (config.parent / "results").exists()
+
+
 def test_missing_pictures_are_found_before_the_start(config, backend):
     (config.parent / "pictures" / "a.png").unlink()
     result = invoke(str(config))
