@@ -51,16 +51,21 @@ def due(last: int, *intervals: int | None) -> Iterator[int]:
     return (step for step, _ in groupby(ticks))
 
 
-def most_at_once(events: Sequence[Event], kind: EventKind) -> int:
-    """The most files of one kind on disk at the same time: a new one is there before old ones are deleted."""
+def most_at_once(events: Sequence[Event], kind: EventKind) -> int | None:
+    """The most files of one kind on disk at the same time: a new one is there before old ones are deleted.
+
+    None when the list of events was cut off while files were still piling up.
+    """
     there: set[str] = set()
     most = 0
+    last = None
     for event in events:
         if event.kind == kind:
             there.add(event.name)
             most = max(most, len(there))
             there.difference_update(event.removes)
-    return most
+            last = event
+    return None if len(events) >= MAX_EVENTS and last is not None and not last.removes else most
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from lorabridge.backends.paths import absolute
 from lorabridge.config.load import Loaded
 from lorabridge.config.schema.data import Dataset
 from lorabridge.data.buckets import Media
+from lorabridge.data.facts import Memory, read_facts
 from lorabridge.data.items import SIDEWAYS, Item, Scan
 from lorabridge.data.scan import Frame, scan
 from lorabridge.diagnostics import Diagnostic
@@ -48,7 +49,8 @@ def gather(loaded: Loaded, backend: str, root: Path, folders: Sequence[str] = ()
             return Found(None, findings=tuple(absent) if folders or required else ())
         scans.append(one)
         folder = absolute(_source(data), root.as_posix())
-        table.setdefault((folder, data.captions.extension), []).extend(_media(item) for item in one.items)
+        sizes = _control_sizes(one.items, str(root))
+        table.setdefault((folder, data.captions.extension), []).extend(_media(item, sizes) for item in one.items)
     left = Counter(item.why for one in scans for item in one.left)
     unknown = sum(item.kind == "video" and not item.frames for one in scans for item in one.items)
     notes = (f"{unknown} clips do not say how many frames they have; they count as one",) if unknown else ()
@@ -69,9 +71,18 @@ def _moved(data: Dataset, folder: str) -> Dataset:
     return data.replace(**{key: folder})
 
 
-def _media(item: Item) -> Media:
+def _control_sizes(items: Sequence[Item], purpose: str) -> dict[str, tuple[int, int]]:
+    """The sizes of control pictures, as stored, from their headers."""
+    paths = sorted({path for item in items for path in item.control})
+    if not paths:
+        return {}
+    facts = read_facts(paths, Memory("headers", purpose, use=False))
+    return {path: (fact.header.width, fact.header.height) for path, fact in zip(paths, facts, strict=True)}
+
+
+def _media(item: Item, sizes: Mapping[str, tuple[int, int]]) -> Media:
     clip = item.kind == "video"
     captions = len(item.captions) if item.captions else int(bool(item.caption_path))
-    return Media(
-        item.path, item.width, item.height, max(1, item.frames) if clip else 0, item.fps or 0.0, captions, (), item.orientation in SIDEWAYS
-    )
+    controls = tuple(sizes[path] for path in item.control if all(sizes.get(path, (0, 0))))
+    frames = max(1, item.frames) if clip else 0
+    return Media(item.path, item.width, item.height, frames, item.fps or 0.0, captions, controls, item.orientation in SIDEWAYS)
