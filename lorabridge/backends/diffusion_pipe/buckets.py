@@ -142,7 +142,7 @@ def _folder(
     grid, repeats = grid_of(folder, top), folder.get("num_repeats", top.get("num_repeats", 1))
     captions, skip = _captions_per_source(folder, top), folder.get("skip_empty_caption", top.get("skip_empty_caption", True))
     inside: dict[Key, _Group] = defaultdict(_Group)
-    for item in media(str(folder["path"]), ".txt"):
+    for item in media(str(folder["path"]), ".txt") if "path" in folder else ():
         if not item.captions and skip:
             left.append(LeftOut(index, item, "no caption"))
             continue

@@ -141,11 +141,10 @@ def _is_clips(table: Mapping[str, Any]) -> bool:
 
 def _sources(table: Mapping[str, Any], media: MediaOf, index: int) -> tuple[list[Media], list[LeftOut]]:
     """What the table reads: pictures without a caption file are not there for it (MU:75-90)."""
-    folder = next(
-        str(table[key]) for key in ("image_directory", "image_jsonl_file", "video_directory", "video_jsonl_file") if table.get(key)
-    )
+    keys = ("image_directory", "image_jsonl_file", "video_directory", "video_jsonl_file")
+    folder = next((str(table[key]) for key in keys if table.get(key)), "")
     clips = _is_clips(table)
-    items = [one for one in media(folder, str(table.get("caption_extension", ""))) if one.clip == clips]
+    items = [one for one in (media(folder, str(table.get("caption_extension", ""))) if folder else ()) if one.clip == clips]
     without = [LeftOut(index, one, "no caption") for one in items if not one.captions]
     return [one for one in items if one.captions], without
 

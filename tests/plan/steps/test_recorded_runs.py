@@ -203,3 +203,58 @@ def test_ai_toolkit_buckets_of_a_log() -> None:
     told = [(one.key, one.samples) for one in bucketing.buckets]
     assert sorted(told[:3]) == [("48x80", 1), ("64x64", 4), ("80x48", 1)]
     assert sorted(told[3:]) == [("128x128", 3), ("128x96", 1), ("160x96", 1), ("96x160", 1)]
+
+
+def test_ai_toolkit_acts_one_step_late() -> None:
+    """The loop counts from 0 and saves after the step: file 2 holds three steps (jobs/process/BaseSDTrainProcess.py:2533-2716)."""
+    process: dict[str, Any] = {"train": {"steps": 6}, "save": {"save_every": 2}, "datasets": [{"folder_path": "p"}]}
+    line, _ = _native("ai-toolkit", Native({"job.yaml": {"config": {"name": "res", "process": [process]}}}), SQUARE)
+    assert steps_of(line, "checkpoint") == [3, 5, 6]
+
+
+def test_diffusion_pipe_ends_with_an_epoch() -> None:
+    """After the last epoch the loop is left before the step's own save is looked at (train.py:945-956): `epoch1`, and no `step6`."""
+    main = {"epochs": 1, "save_every_n_steps": 3, "optimizer": {}}
+    dataset = {"resolutions": [64], "directory": [{"path": "p"}]}
+    line, _ = _native("diffusion-pipe", Native({"main.toml": main, "dataset.toml": dataset}, {}, "sdxl", "base"), SQUARE)
+    assert [event.name for event in line.events if event.kind == "checkpoint"] == ["step3", "epoch1"]
+
+
+@pytest.mark.parametrize(("epochs", "most", "steps"), [(0, None, 6), (2, None, 12), (2, 7, 7), (2, 100, 12), (5, 0, 1)])
+def test_diffusion_pipe_lengths(epochs: int, most: int | None, steps: int) -> None:
+    """0 epochs are one, 0 steps are one (shared facts, executed)."""
+    main = {"epochs": epochs, "save_every_n_epochs": 1, "optimizer": {}} | ({} if most is None else {"max_steps": most})
+    dataset = {"resolutions": [64], "directory": [{"path": "p"}]}
+    line, _ = _native("diffusion-pipe", Native({"main.toml": main, "dataset.toml": dataset}, {}, "sdxl", "base"), SQUARE)
+    assert line.steps == steps
+
+
+def test_embedded_saves_its_last_step_once() -> None:
+    """trainer/loop.py: a step that is the last has no numbered file; `keep_last` holds for files and states, the final file stays."""
+    job = {
+        "name": "x",
+        "model": {"family": "sdxl"},
+        "datasets": [{"images": "p", "resolutions": [64]}],
+        "train": {"length": {"steps": 6}, "batch_size": 1},
+        "save": {"every": {"steps": 2}, "keep_last": 1, "state": True},
+        "sample": {"prompts": ["a"], "every": {"steps": 3}},
+    }
+    line, _ = _native("embedded", Native({"job.json": job}), SQUARE)
+    names = [event.name for event in line.events if event.kind == "checkpoint"]
+    assert names == ["x-00000002.safetensors", "x-00000004.safetensors", "x.safetensors"]
+    assert left(line.events, "checkpoint") == {"x-00000004.safetensors", "x.safetensors"}
+    assert left(line.events, "state") == {"state/step-00000006"}
+    assert (line.kept, line.kept_states) == (2, 2)
+    assert steps_of(line, "sample") == [0, 3, 6]
+
+
+def test_several_gpus_divide_batches(tmp_path: Path) -> None:
+    """musubi-tuner: 12 batches on 2 GPUs are 6 each; warm-up steps are those of the optimizer, not of the schedule."""
+    text = MUSUBI.replace("for: 20 steps", "for: 3 epochs").replace("gradient_accumulation: 2, ", "").replace("[128, [160, 96]]", "[128]")
+    text = text.replace("warmup: 10%", "warmup: 4 steps") + "hardware: {gpus: [0, 1]}\n"
+    line = run(tmp_path, "musubi", text, MIXED)
+    assert (line.steps, line.steps_per_epoch, line.processes, line.warmup) == (18, 6, 2, 4)
+    assert line.rate is not None
+    assert [line.rate(step) for step in (1, 2, 5)] == [0.0, 0.25, 1.0]
+    pipe = run(tmp_path, "diffusion-pipe", SDXL + "hardware: {gpus: [0, 1]}\n", SQUARE)
+    assert (pipe.steps_per_epoch, pipe.per_step, pipe.processes) == (3, (4, 4), 2)
