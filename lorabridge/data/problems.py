@@ -228,9 +228,13 @@ KINDS: dict[str, Kind] = {
 """Kind of defect to its code and words. `effect` None: it does harm only where the trainer's rules say what."""
 
 
+_LIKE = {"pixels": "cut"}
+"""Kinds that a trainer meets in the same way: when it decodes."""
+
+
 def effect_of(kind: str, rules: Rules) -> Effect | None:
     """What follows from a defect with this trainer; None where it does no harm."""
-    return rules.effects.get(kind) or KINDS[kind].effect
+    return rules.effects.get(_LIKE.get(kind, kind)) or KINDS[kind].effect
 
 
 def grouped(problems: Iterable[Problem], rules: Rules, total: int, span: Span | None, path: str) -> list[Diagnostic]:

@@ -31,7 +31,8 @@ class Rules:
     without a caption is no item. `encoding`: of caption files. `caption_extension`: the only one it reads ("" the config's). `captions_json`: a
     captions.json in the folder replaces all caption files. `companions`: endings of masks and control pictures (None: any).
     `never_folders`: folders whose own files are passed over. `writes`: what it writes into the data folder, `sidecars` the names of such things. `fps`: family to the
-    frame rate that it trains at, `retimes` whether clips are brought to it. `squeezes`: a clip is stretched or squeezed whole into the wanted frames. `effects`: defect to what
+    frame rate that it trains at, `retimes` whether clips are brought to it. `squeezes`: a clip is stretched or squeezed whole into the wanted frames. `drops_cut`:
+    a picture whose pixels cannot be read is left out. `effects`: defect to what
     follows; a defect without an effect does no harm there and is not reported.
     """
 
@@ -55,6 +56,7 @@ class Rules:
     fps: Mapping[str, float] = field(default_factory=dict)
     retimes: bool = False
     squeezes: bool = False
+    drops_cut: bool = False
     adds_trigger: bool = False
     effects: Mapping[str, Effect] = field(default_factory=dict)
 
@@ -103,6 +105,7 @@ GENERIC = Rules(
         "palette": Effect("hint", "it is converted to RGB; dithering is learnt"),
         "animated": Effect("warning", "only its first frame is used, or the trainer stops"),
         "small": Effect("warning", "it is enlarged, and the blur is learnt"),
+        "cut": Effect("error", "musubi-tuner stops at it, diffusion-pipe hangs, ai-toolkit leaves it out"),
         "broken": Effect("error", "musubi-tuner stops at it, the others leave it out"),
         "mask_missing": Effect("warning", "the whole picture is trained"),
         "mask_size": Effect("warning", "diffusion-pipe stops; others stretch the mask"),

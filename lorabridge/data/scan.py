@@ -167,7 +167,8 @@ def _readable(work: _Work, path: str, fact: Fact) -> bool:
         work.problems.append(Problem("foreign" if foreign else "broken", path, header.problem))
     else:
         work.problems.append(Problem("cut", path, "its end is missing"))
-        return True
+        if not work.rules.drops_cut:
+            return True
     work.left.append(Left(path, "cannot be read"))
     return False
 

@@ -179,6 +179,14 @@ def test_what_becomes_of_a_picture_without_a_caption(look: Look, tmp_path: Path)
     assert counts == {"musubi": (3, 1), "diffusion-pipe": (3, 1), "ai-toolkit": (4, 0), "embedded": (4, 0)}
 
 
+def test_what_becomes_of_a_cut_picture(look: Look, tmp_path: Path) -> None:
+    make.fill(make.clean(tmp_path / "pics", 3), {"p01.jpg": make.jpeg(900, 900)[:-40]})
+    counts = {backend: look(backend).count for backend in TRAINERS}
+    assert counts == {"musubi": 3, "diffusion-pipe": 3, "ai-toolkit": 2, "embedded": 3}
+    severity = {backend: look(backend).scans[0].findings[0].severity for backend in TRAINERS}
+    assert severity == {"musubi": "error", "diffusion-pipe": "error", "ai-toolkit": "warning", "embedded": "error"}
+
+
 def test_generated_controls_are_no_pictures(look: Look, tmp_path: Path) -> None:
     make.fill(make.clean(tmp_path / "pics", 3), {"_controls/p00.jpg": make.jpeg(900, 900, seed=9), "_controls/p00.txt": "ohwx"})
     assert look("ai-toolkit").count == 3

@@ -22,6 +22,7 @@ RULES = Rules(
     sidecars=frozenset((".aitk_size.json", "_latent_cache", "_t_e_cache", "_clip_vision_cache")),
     fps={family: float(arch.fps) for (family, _), arch in reversed(ARCHS.items())},
     squeezes=True,
+    drops_cut=True,  # DTO:158: exif_transpose decodes
     adds_trigger=True,  # MX:400
     effects={
         "caption_missing": Effect("warning", "it is trained on an empty prompt, in silence", "MX:368"),
@@ -37,7 +38,7 @@ RULES = Rules(
         "small": Effect("hint", "it goes into a bucket of its own small size", "MX"),
         "broken": Effect("warning", "a traceback in the log, and it is left out", "DL:542"),
         "cut": Effect(
-            "error", "its header can be read, its pixels cannot: the run stops, or trains another picture in its place", "DL:640"
+            "warning", "its pixels are read for their orientation: a traceback in the log, and it is left out", "DTO:158, DL:542"
         ),
         "mask_missing": Effect("warning", "the whole picture is trained, in silence", "MX:1574"),
         "mask_size": Effect("hint", "the mask is scaled to the picture's size", "MX:1620"),

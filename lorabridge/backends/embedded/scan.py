@@ -27,6 +27,7 @@ RULES = Rules(
         "animated": Effect("warning", "only its first frame is used", "trainer/data.py:open_rgb"),
         "small": Effect("warning", "it is enlarged to the training size", "trainer/data.py:open_rgb"),
         "broken": Effect("error", "the run stops before its first step", "trainer/data.py:_items"),
+        "cut": Effect("error", "the run stops before its first step", "trainer/data.py:_items"),
         "mask_missing": Effect("warning", "the whole picture is trained; the run says so", "trainer/data.py:_mask_of"),
         "mask_size": Effect("hint", "the mask is scaled and cut as the picture is", "trainer/data.py:open_mask"),
     },

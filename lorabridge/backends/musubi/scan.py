@@ -40,6 +40,7 @@ RULES = Rules(
         "small": Effect("warning", "it is enlarged to the training size", "MU:123"),
         "small_kept": Effect("hint", "`upscale: false`: it goes into a bucket of its own small size", "bucket.py"),
         "broken": Effect("error", "the caching step stops at it", "DS:222"),
+        "cut": Effect("error", "its header can be read, its pixels cannot: the caching step stops at it", "DS:222"),
         "control_missing": Effect("error", "the caching step stops: could not find matching control images", "DS:184"),
         "control_size": Effect("hint", "it is scaled and cropped to the picture's bucket", "IV"),
         "short": Effect("warning", "no sample is cut from it, in silence", "IV:759"),
