@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, Protocol, TextIO
 
 from lorabridge.run.record import Record
@@ -183,3 +184,30 @@ def numbers(view: View) -> list[str]:
 def clean(text: str) -> str:
     """A trainer's text without what could steer the terminal."""
     return "".join(char if char.isprintable() else " " for char in text)
+
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(values: Sequence[float], width: int = 40) -> str:
+    """The values as a row of blocks, the newest on the right; each block is the mean of its share of them."""
+    finite = [value for value in values if math.isfinite(value)]
+    if len(finite) < 2:
+        return ""
+    share = max(1, -(-len(finite) // width))
+    means = [sum(finite[at : at + share]) / len(finite[at : at + share]) for at in range(0, len(finite), share)]
+    low, high = min(means), max(means)
+    span = high - low or 1.0
+    return "".join(_BLOCKS[min(7, int((value - low) / span * 8))] for value in means)
+
+
+def gpu_line(record: Record) -> str:
+    """`GPU 0  61.2 of 80.0 GB  98 %  67 °C`, as far as it is known."""
+    parts = [f"GPU {record.get('index', 0)}"]
+    if record.get("used") is not None and record.get("total"):
+        parts.append(f"{record['used'] / 1e9:.1f} of {record['total'] / 1e9:.1f} GB")
+    if record.get("utilization") is not None:
+        parts.append(f"{record['utilization']} %")
+    if record.get("temperature") is not None:
+        parts.append(f"{record['temperature']} °C")
+    return "  ".join(parts + (["lost"] if record.get("lost") else []) + list(record.get("throttled") or ()))

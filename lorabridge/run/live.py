@@ -13,7 +13,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from lorabridge.run.display import clean, numbers, requested
+from lorabridge.run.display import clean, gpu_line, numbers, requested, sparkline
 from lorabridge.run.record import Record
 from lorabridge.run.view import StageView, View, duration, latest
 
@@ -64,10 +64,14 @@ class Live:
         lines: list[RenderableType] = [table]
         if view.step is not None:
             lines.append(Text("  " + "   ".join(numbers(view)), style="bold"))
+        lines += _curves(view)
+        lines += [Text(f"  {gpu_line(record)}", style="dim") for _, record in sorted(view.gpus.items())]
         for label, records in (("saved", view.saves), ("sample", view.samples)):
             if records:
                 step = f" (step {records[-1]['step']})" if "step" in records[-1] else ""
                 lines.append(Text(f"  {label} {clean(latest(records))}{step}", style="dim"))
+        if view.alarms:
+            lines.append(Text(f"  alarm {view.alarms[-1].get('code', '')}: {clean(str(view.alarms[-1].get('text', '')))}", style="red"))
         if view.warnings:
             lines.append(Text(f"  {len(view.warnings)} warning{'s' if len(view.warnings) > 1 else ''}", style="yellow"))
         return Group(*lines)
@@ -77,6 +81,17 @@ class Live:
             return self._spinner
         sign, style = _MARKS[stage.state]
         return Text(sign, style=style)
+
+
+def _curves(view: View) -> list[RenderableType]:
+    """The loss, and the learning rate where it moves."""
+    steps = [view.points[step] for step in sorted(view.points)]
+    loss = sparkline([point.loss for point in steps if point.loss is not None])
+    rates = [point.lr for point in steps if point.lr is not None]
+    lines: list[RenderableType] = [Text(f"  loss {loss}", style="cyan")] if loss else []
+    if len(set(rates)) > 1:
+        lines.append(Text(f"  lr   {sparkline(rates)}", style="dim cyan"))
+    return lines
 
 
 def _bar(stage: StageView) -> RenderableType:

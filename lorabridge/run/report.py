@@ -171,7 +171,7 @@ def _relative(path: Path, folder: RunFolder) -> str:
 def _warnings(view: View) -> list[tuple[str, int]]:
     """Each warning once, with how often it came."""
     counts: dict[str, int] = {}
-    for record in view.warnings:
+    for record in (*view.alarms, *view.warnings):
         text = str(record.get("text", ""))
         counts[text] = counts.get(text, 0) + 1
     return list(counts.items())[:50]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lorabridge.run import system
 from lorabridge.run.folder import RunFolder
+from lorabridge.run.notify import hooks_in
 from lorabridge.run.record import last_record
 from lorabridge.run.state import read_state
 
@@ -26,6 +27,10 @@ def start(folder: RunFolder, environ: Mapping[str, str] | None = None) -> None:
 
     Secrets reach it by its environment only, which is ours or `environ`.
     """
+    try:
+        hooks_in(os.environ if environ is None else environ)
+    except ValueError as error:
+        raise StartError(str(error)) from None
     with folder.supervisor_log.open("ab") as log:
         child = subprocess.Popen(
             [sys.executable, "-m", "lorabridge.run.supervise", str(folder.path)],

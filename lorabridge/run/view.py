@@ -68,6 +68,8 @@ class View:
     saves: list[Record] = field(default_factory=list)
     samples: list[Record] = field(default_factory=list)
     warnings: list[Record] = field(default_factory=list)
+    alarms: list[Record] = field(default_factory=list)
+    gpus: dict[int, Record] = field(default_factory=dict)
     end: Record | None = None
     _recent: deque[tuple[int, int]] = field(default_factory=deque)
     _seen: int = 0
@@ -75,6 +77,12 @@ class View:
     def feed(self, record: Record) -> None:
         """Take one record in."""
         self.now = int(record.get("time", self.now))
+        if record["event"] == "alarm":
+            self.alarms.append(record)
+            return
+        if record["event"] == "gpu":
+            self.gpus[int(record.get("index", 0))] = record
+            return
         name = record.get("stage")
         if name is None:
             self._run(record)

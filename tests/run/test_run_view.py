@@ -8,7 +8,8 @@ import math
 
 import pytest
 
-from lorabridge.run.display import Guarded, JsonLines, Plain, choose
+from lorabridge.run.display import Guarded, JsonLines, Plain, choose, sparkline
+from lorabridge.run.live import Live
 from lorabridge.run.record import EventLog, read_events
 from lorabridge.run.view import View, duration, view_of, where
 
@@ -170,3 +171,42 @@ def test_a_torn_line_is_passed_over_and_the_next_one_is_whole(tmp_path, monkeypa
     records = list(read_events(path))
     assert [(r["seq"], r["time"], r["event"]) for r in records] == [(1, 1500, "start"), (2, 1500, "info")]
     assert path.read_bytes().count(b"\n") == 3
+
+
+def test_a_row_of_blocks():
+    assert sparkline([]) == sparkline([1.0]) == ""
+    assert sparkline([0.0, 1.0]) == "▁█"
+    assert sparkline([1.0, 1.0, 1.0]) == "▁▁▁"
+    assert sparkline([3.0, float("nan"), 0.0]) == "█▁"
+    assert len(sparkline([float(n) for n in range(1000)])) <= 40
+
+
+def test_the_screen_shows_curves_gpus_and_alarms():
+    view = View()
+    view.feed({"event": "start", "time": 0, "stage": None, "name": "cat", "total": 9, "stages": [{"name": "train"}]})
+    for step in range(1, 9):
+        view.feed(
+            {"event": "progress", "time": step * 1000, "stage": "train", "step": step, "total": 9, "loss": 1 / step, "lr": 1e-4 / step}
+        )
+    view.feed(
+        {
+            "event": "gpu",
+            "time": 9000,
+            "stage": "train",
+            "index": 1,
+            "used": 61_200_000_000,
+            "total": 80_000_000_000,
+            "utilization": 98,
+            "temperature": 67,
+        }
+    )
+    view.feed({"event": "alarm", "time": 9000, "stage": "train", "code": "LB733", "text": "GPU 1 is hot", "action": "warn"})
+    stream = io.StringIO()
+    screen = Live(stream)
+    screen.show({"event": "stage", "stage": "train", "state": "started"}, view)
+    screen.close()
+    text = stream.getvalue()
+    assert "loss █" in text
+    assert "lr   █" in text
+    assert "GPU 1  61.2 of 80.0 GB  98 %  67 °C" in text
+    assert "alarm LB733: GPU 1 is hot" in text
