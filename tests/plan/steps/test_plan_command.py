@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
-import zlib
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from lorabridge.cli.main import app
+from tests.data.pictures import png
 
 CONFIG = """\
 lorabridge: 1
@@ -70,14 +69,10 @@ def test_usage(tmp_path: Path, arguments: tuple[str, ...]) -> None:
 
 
 def _pictures(folder: Path, count: int, size: tuple[int, int] = (512, 512)) -> None:
-    """Pictures as far as a header goes: a PNG signature and its IHDR chunk, and an end."""
+    """Whole pictures with captions."""
     folder.mkdir()
     for number in range(count):
-        head = struct.pack(">IIBBBBB", *size, 8, 2, 0, 0, 0)
-        body = b"IHDR" + head
-        chunk = struct.pack(">I", len(head)) + body + struct.pack(">I", zlib.crc32(body))
-        end = struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
-        (folder / f"{number}.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk + end)
+        (folder / f"{number}.png").write_bytes(png(*size, seed=number))
         (folder / f"{number}.txt").write_text("a cat", "utf-8")
 
 
