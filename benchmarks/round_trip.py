@@ -37,6 +37,10 @@ _FINE = re.compile(r"\w+_train\.py")
 _CACHE = re.compile(r"(\w*?)_?cache_(?:latents|text_encoder_outputs|pixel)\.py")
 
 
+BORROWED = " (caching commands of another page)"
+"""Those are counted where they stand."""
+
+
 @dataclass
 class Result:
     """One example."""
@@ -77,6 +81,8 @@ def result(trainer: str, name: str, texts: Mapping[str, str]) -> Result:
     plan = compile_config(made.loaded, trainer, Site(root="/data", output=None, unsupported="error"))
     if not plan.ok:
         return Result(name, made, problem="; ".join(item.message for item in plan.diagnostics if item.severity == "error"))
+    if name.endswith(BORROWED):
+        made.fates = [fate for fate in made.fates if not (fate.key.path and "cache" in str(fate.key.path[0]))]
     return Result(name, made, list(differences(gather_texts(texts, trainer), compiled(plan), made.fates, "/data")))
 
 
@@ -158,12 +164,13 @@ def musubi(home: Path) -> Iterator[tuple[str, dict[str, str]]]:
             script = (_TRAIN.search(text) or _FINE.search(text))[0]  # type: ignore[index]
             kind = ".ps1" if "`\n" in text else ".sh"
             caches = _caches([commands, *pages.values()], text, script)
+            borrowed = not any(item in commands for item in caches)
             files = {f"train{kind}": "\n".join([*caches, text]), "data.toml": _dataset(text, script)}
             if "--sample_prompts" in text:
                 files["prompts.txt"] = _PROMPT
             if "--config_file" in text.partition(script)[2]:
                 files["config.toml"] = next(block for block in _blocks(home / "docs" / name) if "network_module" in block)
-            yield f"{name} {number + 1}: {script}", files
+            yield f"{name} {number + 1}: {script}{BORROWED if borrowed else ''}", files
     train = "\n".join(item for item in pages["qwen_image.md"] if "qwen_image_cache" in item or "qwen_image_train_network" in item)
     for number, text in enumerate(_blocks(home / "docs" / "dataset_config.md")):
         if "[[datasets]]" in text and ("image_directory" in text or "image_jsonl_file" in text):

@@ -61,7 +61,7 @@ def check_needs(resolved: Resolved, loaded: Loaded, trainer: str) -> list[Diagno
                 "model.family",
             )
         ]
-    missing = [[path for path in option if not get(resolved.config, f"model.paths.{path}")] for option in needs]
+    missing = [[path for path in sorted(option) if not get(resolved.config, f"model.paths.{path}")] for option in needs]
     if not needs or any(not gap for gap in missing):
         return []
     least = min(missing, key=len)

@@ -164,13 +164,13 @@ def _state(out: Lowering) -> None:
             out.note("rewritten", "save.state", False, text=end)
     elif every == "off":
         out.note("exact", "save.state", True, native="left out", text=end)
-    elif every.unit == "epochs":
-        out.put("main:checkpoint_every_n_epochs", int(every.value), "save.state")
-        out.note("exact", "save.state", True, "main:checkpoint_every_n_epochs", int(every.value))
     elif "checkpoint_every_n_minutes" in (out.config.backends.get(out.backend) or {}):
         out.note(
             "rewritten", "save.state", True, "main:checkpoint_every_n_minutes", "…", "states follow the clock, as the native option says"
         )
+    elif every.unit == "epochs":
+        out.put("main:checkpoint_every_n_epochs", int(every.value), "save.state")
+        out.note("exact", "save.state", True, "main:checkpoint_every_n_epochs", int(every.value))
     else:
         out.refuse(
             "save.state",

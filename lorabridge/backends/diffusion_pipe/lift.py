@@ -31,7 +31,7 @@ def lift(sources: Mapping[str, str]) -> Lifted:
         state.set(path, value, origins[path])
     state.set("lorabridge", 1)
     arch = lift_model(state, main, datasets.get("dataset", {}))
-    if arch not in ARCHS:
+    if arch not in ARCHS and not found:
         found.append(_unknown_type(arch))
     _length(state)
     _results(state)
@@ -124,8 +124,12 @@ def _saves(state: Lifting, epochs: int | None, steps: int | None) -> None:
         if count is not None:
             state.set("save.every", "never" if count == last[unit] else f"{count} {unit}", f"main:save_every_n_{unit}")
             break
+    minutes = state.rest.get("checkpoint_every_n_minutes")
+    if minutes is not None:
+        # The language says that states are saved; how often stays native, for no other trainer goes by the clock.
+        state.set("save.state", True, "main:checkpoint_every_n_minutes")
     if state_epochs is not None:
-        if state_epochs == every["epochs"]:
+        if state_epochs == every["epochs"] and minutes is None:
             state.set("save.state", True, "main:checkpoint_every_n_epochs")
         else:
             state.native["main:checkpoint_every_n_epochs"] = state_epochs

@@ -94,7 +94,7 @@ def test_intent() -> None:
         "lr": 2e-5,
     }
     assert data["scheduler"] == {"type": "constant", "warmup": "100 steps"}
-    assert data["save"] == {"dtype": "bf16", "every": "2 epochs"}
+    assert data["save"] == {"dtype": "bf16", "every": "2 epochs", "state": True}
     assert data["noise"] == {"timestep_sampling": "sigmoid"}
     assert data["name"] == "hunyuan"
     assert data["output"] == {"dir": "/runs"}
