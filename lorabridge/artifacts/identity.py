@@ -110,10 +110,10 @@ def _alike(fits: list[Match]) -> list[Match]:
 
 def _settle(found: Identity, best: list[Match], origin: Origin) -> None:
     """Families and variants of the best matches: those that metadata names, else those of the right depth, else all."""
-    said = leaders([match for match in best if set(match.table.families) & set(origin.families)])
+    said = [match for match in best if set(match.table.families) & set(origin.families)]
     if best and origin.families and not said:
         found.notes.append(f"the metadata says `{origin.stated}`, the names and shapes say otherwise")
-    chosen = said or [match for match in best if match.depth == 1.0] or best
+    chosen = [match for match in said or best if match.depth == 1.0] or said or best
     variants = tuple(dict.fromkeys(variant for match in chosen for variant in match.table.variants))
     narrowed = tuple(item for item in variants if item[0] in origin.families and (not origin.variants or item[1] in origin.variants))
     found.variants = narrowed or variants

@@ -42,6 +42,13 @@ def test_tiny_models_are_said_to_be_of_no_published_size():
     assert identify(FILES / "musubi_qwen_slice.safetensors").known
 
 
+def test_few_blocks_of_a_tiny_model_do_not_tell_the_variant():
+    """Two blocks are more of Flex.1's eight than of FLUX.1's nineteen, which says nothing."""
+    found = identify(FILES / "flux1_lora.safetensors")
+    assert {name for _, name in found.variants} >= {"dev", "flex1"}
+    assert not found.known
+
+
 def test_what_names_cannot_tell_is_said():
     found = identify(FILES / "pipe_sdxl.safetensors")
     assert any("the same in" in note for note in found.notes)
