@@ -27,7 +27,7 @@ _SECONDARY = re.compile(
 )
 _MEMORY = re.compile(
     r"OutOfMemoryError|(?:CUDA|HIP|XPU|MPS backend)[^\n]{0,20} out of memory|CUBLAS_STATUS_ALLOC_FAILED|not enough memory: you tried to allocate"
-    r"|[Cc]an(?:'t|not) allocate memory|std::bad_alloc|\bMemoryError\b"
+    r"|[Cc]an(?:'t|not) allocate memory|std::bad_alloc|\bMemoryError\b|\bOOM during"
 )
 FATAL = re.compile(
     r"^(?:Killed|Terminated|Bus error.*|Segmentation fault.*|Fatal Python error: .*|terminate called after throwing.*|Illegal instruction.*"

@@ -7,6 +7,7 @@ import re
 from lorabridge.backends.bars import Bar, number
 from lorabridge.backends.events import Event, LogParser
 from lorabridge.backends.lines import decoded
+from lorabridge.backends.outcome import exit_words
 from lorabridge.backends.reader import KEYS, TrainerReader, loading
 from lorabridge.backends.tracebacks import short, stopped_by
 
@@ -26,7 +27,7 @@ _FACT = re.compile(
     r"Global batch size = \d+|Computed \w+ = \S+|trainable params: .*|Block swap enabled\..*|(?:Merging|Loading) adapter .*|Fusing adapters: .*"
     r"|Dataset length: \d+|Overriding transformer using .*|video with frames=\d+ is being skipped.*"
 )
-_KILLED = re.compile(r"exits with return code = (-?\d+)")
+_KILLED = re.compile(r"exits with return code = (-?\d{1,9})")
 _RECEIVED = re.compile(r"Main process received (SIG\w+), exiting")
 _CHILD = re.compile(r"Process (?:Process|ForkProcess|SpawnProcess|ForkPoolWorker|SpawnPoolWorker)\S*:$")
 _REFUSALS = ("WARNING: You have set a lot of resolutions", "WARNING: Cosmos supports")
@@ -137,7 +138,7 @@ class TrainParser(TrainerReader):
         if stopped_by(code) and not self._finished:
             self._finish("stopped", out)
             return
-        out.append(Event("error", text=f"the trainer ended with code {code}", code=code))
+        out.append(Event("error", text=exit_words(int(code)), code=code))
         self._finish("failed", out)
 
     def _cache(self, text: str, out: list[Event]) -> bool:
