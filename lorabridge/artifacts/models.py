@@ -26,6 +26,8 @@ _FP8_ONLY = frozenset(("ideogram4",))
 """Families that are published in fp8 only: their trainers read it."""
 _DISTILLED = re.compile(r"(?<![a-z])(turbo|lightning|hyper|lcm|schnell|distill(?:ed)?|dmd|[248][-_]?steps?)(?![a-z])", re.IGNORECASE)
 
+_EXPERT = re.compile(r"(high|low)[-_ ]?noise", re.IGNORECASE)
+
 
 class Named(NamedTuple):
     """A path of the config and what lies there. `known`: its origin is, so that its name need not be read for hints."""
@@ -88,7 +90,12 @@ def _check(named: Named, resolved: Resolved, loaded: Loaded) -> Iterator[Diagnos
         yield Diagnostic(code, text, place, "hint" if code == "LB836" else "error", "", fix, path)
         return
     if named.key in _DENOISER:
-        for code, text, severity, fix in (*_family(named, resolved), *_precision(named, resolved), *_distilled(named, resolved)):
+        for code, text, severity, fix in (
+            *_family(named, resolved),
+            *_precision(named, resolved),
+            *_distilled(named, resolved),
+            *_expert(named, resolved),
+        ):
             yield Diagnostic(code, text, place, severity, "", fix, path)  # type: ignore[arg-type]
         yield from _parts(named, resolved, loaded)
     else:
@@ -179,6 +186,16 @@ def _distilled(named: Named, resolved: Resolved) -> Iterator[Finding]:
     if match and not named.known and not resolved.variant.distilled and not _DISTILLED.search(resolved.variant.name):
         text = f"`{named.path.name}` says `{match[0]}`, the config says {resolved.variant.name}, which is not distilled; shapes cannot tell"
         yield "LB835", text, "warning", "name the file of the base model, or the distilled variant with its training adapter"
+
+
+def _expert(named: Named, resolved: Resolved) -> Iterator[Finding]:
+    """The two experts of one model have the same shapes: only names tell them apart."""
+    match = _EXPERT.search(named.path.name)
+    wrong = {"transformer": "high", "transformer_high_noise": "low"}.get(named.key)
+    if match and resolved.variant.experts and match[1].lower() == wrong:
+        other = "transformer_high_noise" if named.key == "transformer" else "transformer"
+        text = f"`{named.path.name}` says `{match[0]}`, `{named.key}` is the {'low' if wrong == 'high' else 'high'}-noise expert; shapes cannot tell"
+        yield "LB838", text, "warning", f"name it under `{other}`"
 
 
 def _parts(named: Named, resolved: Resolved, loaded: Loaded) -> Iterator[Diagnostic]:

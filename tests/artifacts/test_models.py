@@ -121,6 +121,18 @@ def test_wan_experts_have_the_shapes_of_wan21(tmp_path):
     assert codes(check(tmp_path, {"transformer": "./dit.safetensors"}, "wan22", "i2v-a14b")) == ["LB831"]
 
 
+def test_experts_that_are_exchanged(tmp_path):
+    high, low = "wan2.2_t2v_high_noise_14B_fp16.safetensors", "wan2.2_t2v_low_noise_14B_fp16.safetensors"
+    for name in (high, low):
+        model_file(tmp_path / name, "wan", "t2v-14b native", dtype="F16")
+    right = {"transformer": f"./{low}", "transformer_high_noise": f"./{high}"}
+    assert check(tmp_path, right, "wan22", "t2v-a14b") == []
+    found = check(tmp_path, {"transformer": f"./{high}", "transformer_high_noise": f"./{low}"}, "wan22", "t2v-a14b")
+    assert [(item.code, item.severity, item.path) for item in found] == [
+        ("LB838", "warning", "model.paths.transformer"), ("LB838", "warning", "model.paths.transformer_high_noise")
+    ]  # fmt: skip
+
+
 def test_damaged_and_foreign_files(tmp_path):
     path = klein(tmp_path)
     with open(path, "r+b") as file:

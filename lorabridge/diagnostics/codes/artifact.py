@@ -208,4 +208,12 @@ ROWS: tuple[Code, ...] = (
         "",
         "",
     ),
+    Code(
+        "LB838",
+        "experts that may be exchanged",
+        "The file's name says that it is the other expert of a two-expert model.",
+        "Each expert would be trained on the other's timesteps; nothing fails, and the LoRA is of no use.",
+        "",
+        "",
+    ),
 )
