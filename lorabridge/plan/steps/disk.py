@@ -13,6 +13,7 @@ from lorabridge.plan.memory.adapter import states_of
 from lorabridge.plan.memory.bytes import Amount, size
 from lorabridge.plan.memory.estimate import Unknown, estimate
 from lorabridge.plan.sections import Line, Section, Subject
+from lorabridge.plan.steps.steps import open_kinds
 
 _BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
 _HEADER = Amount(1.0, 1.01, 1.1)
@@ -22,7 +23,7 @@ _HEADER = Amount(1.0, 1.01, 1.1)
 def section(subject: Subject) -> Section | None:
     """Bytes per checkpoint and state, the most of them at once, and the free space of the output's file system."""
     line = subject.forecast.timeline if subject.forecast else None
-    if line is None or line.kept is None:
+    if line is None or line.kept is None or "checkpoint" in open_kinds(subject):
         return None
     found = estimate(subject.resolved, subject.backend, footprint_of(get_backend(subject.backend)))
     if isinstance(found, Unknown):

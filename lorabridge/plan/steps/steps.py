@@ -21,10 +21,17 @@ def section(subject: Subject) -> Section | None:
         length = str(subject.resolved.config.train.length)
         return Section((Line("length", length, False, f"lorabridge has no step arithmetic for {subject.backend}"),))
     line = subject.forecast.timeline
-    lines = [*_length(line, subject), *_happens(line), *_rate(line), *(Line("note", note, False) for note in line.notes)]
+    lines = [
+        *_length(line, subject),
+        *_happens(line, open_kinds(subject)),
+        *_rate(line),
+        *(Line("note", note, False) for note in line.notes),
+    ]
     saves = [event.step for event in line.events if event.kind == "checkpoint"]
     picture = rate_picture(line.rate, line.steps, saves, line.warmup) if line.rate and line.steps else None
-    return Section(tuple(lines), facts(line), placed(subject, [*line.findings, *step_findings(subject, line)]), picture=picture)
+    return Section(
+        tuple(lines), facts(line, open_kinds(subject)), placed(subject, [*line.findings, *step_findings(subject, line)]), picture=picture
+    )
 
 
 def _length(line: Timeline, subject: Subject) -> list[Line]:
@@ -65,15 +72,33 @@ def _seen(line: Timeline, subject: Subject) -> list[Line]:
     return [Line("samples", f"about {about} shown in all", False, "batches differ in size and their order is drawn")]
 
 
-def _happens(line: Timeline) -> list[Line]:
+def open_kinds(subject: Subject) -> frozenset[str]:
+    """The kinds of events whose rhythm is in epochs while only the data tells how long an epoch is."""
+    line = subject.forecast.timeline if subject.forecast else None
+    if line is None or line.steps_per_epoch:
+        return frozenset()
+    config = subject.resolved.config
+    rhythms = {
+        "checkpoint": config.save.every,
+        "state": config.save.every,
+        "sample": config.sample.every if config.sample.prompts else "off",
+        "evaluation": config.evaluate.every if config.evaluate is not None else "off",
+    }
+    return frozenset(kind for kind, every in rhythms.items() if every != "off" and every.unit == "epochs")
+
+
+def _happens(line: Timeline, unknown: frozenset[str]) -> list[Line]:
     found = []
     for kind, label in (("checkpoint", "checkpoints"), ("state", "states"), ("sample", "samples at"), ("evaluation", "evaluations")):
         events = [event for event in line.events if event.kind == kind]
-        if events:
+        if kind in unknown and (events or kind != "state"):
+            found.append(Line(label, "by epochs", False, ABSENT))
+        elif events:
             found.append(Line(label, _when(events)))
-    for label, number, what in (("kept", line.kept, "checkpoints"), ("", line.kept_states, "training states")):
-        if number:
-            found.append(Line(label, f"at most {number} {what if number > 1 else what[:-1]} on disk at once"))
+    for label, number, kind in (("kept", line.kept, "checkpoint"), ("", line.kept_states, "state")):
+        if number and kind not in unknown:
+            what = {"checkpoint": "checkpoint", "state": "training state"}[kind]
+            found.append(Line(label, f"at most {number} {what}{'s' if number > 1 else ''} on disk at once"))
     return found
 
 
@@ -94,8 +119,11 @@ def _rate(line: Timeline) -> list[Line]:
     return [Line("rate", f"{line.schedule}{warm}, ends at {values[-1]:.3g} of the full rate"), Line("", sparkline(values))]
 
 
-def facts(line: Timeline) -> dict[str, Any]:
-    """The timeline as JSON values: `rate` is a share of the configured one, at up to 60 steps spread evenly."""
+def facts(line: Timeline, unknown: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The timeline as JSON values: `rate` is a share of the configured one, at up to 60 steps spread evenly.
+
+    `unknown` kinds of events are left out of `events` and named in `events_unknown`.
+    """
     return {
         "steps": line.steps,
         "epochs": line.epochs,
@@ -107,8 +135,11 @@ def facts(line: Timeline) -> dict[str, Any]:
         "warmup": line.warmup,
         "schedule": line.schedule,
         "rate": [round(value, 6) for value in samples_of(line.rate, line.steps, _CURVE)] if line.rate and line.steps else None,
-        "kept": line.kept,
-        "kept_states": line.kept_states,
-        "events": [{"step": event.step, "kind": event.kind, "name": event.name} for event in line.events[:_LISTED]],
+        "kept": None if "checkpoint" in unknown else line.kept,
+        "kept_states": None if "state" in unknown else line.kept_states,
+        "events": [
+            {"step": event.step, "kind": event.kind, "name": event.name} for event in line.events[:_LISTED] if event.kind not in unknown
+        ],
+        "events_unknown": sorted(unknown),
         "events_not_listed": max(0, len(line.events) - _LISTED),
     }

@@ -147,3 +147,33 @@ def test_units_are_turned_with_the_data(tmp_path: Path, text: str, pictures: int
     assert told["sections"]["steps"]["facts"]["steps"] == int(wanted["train.for"].split()[0])
     assert ("rounded" in found["train.for"]["message"]) == (wanted["train.for"] == "5 steps")
     assert result.return_value == 1
+
+
+def test_what_comes_by_epochs_is_open_without_the_data(tmp_path: Path) -> None:
+    text = CONFIG + "save: {every: 2 epochs}\nsample: {every: 100 steps, prompts: [a cat]}\n"
+    told = json.loads(_run(config(tmp_path, text), "-b", "musubi", "--format", "json").output)
+    lines = {line["label"]: line for line in told["sections"]["steps"]["lines"]}
+    assert (lines["checkpoints"]["value"], lines["checkpoints"]["exact"]) == ("by epochs", False)
+    assert lines["samples at"]["exact"]
+    facts = told["sections"]["steps"]["facts"]
+    assert (facts["kept"], facts["events_unknown"]) == (None, ["checkpoint", "state"])
+    assert "disk" not in told["sections"]
+    _pictures(tmp_path / "pictures", 10)
+    told = json.loads(_run(config(tmp_path, text), "-b", "musubi", "--format", "json").output)
+    assert told["sections"]["steps"]["facts"]["kept"] == 80
+    assert told["sections"]["disk"]["facts"]["known"]
+
+
+def test_check_and_run_say_what_the_plan_says(tmp_path: Path) -> None:
+    _pictures(tmp_path / "pictures", 30)
+    text = CONFIG.replace("1600 steps", "2 epochs, batch_size: 7") + "save: {every: 3 epochs}\n"
+    file = config(tmp_path, text)
+    checked = CliRunner().invoke(app, ["check", file, "--data", "-b", "diffusion-pipe", "--format", "json"], standalone_mode=False)
+    assert checked.return_value == 1
+    assert "LB602" in checked.output
+    plain = CliRunner().invoke(app, ["check", file, "--data", "--format", "json"], standalone_mode=False)
+    assert "LB602" not in plain.output
+    ran = CliRunner().invoke(app, ["run", file, "-b", "diffusion-pipe"], standalone_mode=False)
+    assert ran.return_value == 1
+    assert "LB602" in ran.output
+    assert not (tmp_path / "output").exists()
