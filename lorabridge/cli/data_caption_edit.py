@@ -40,9 +40,12 @@ def command(
     Example: lorabridge data caption-edit data/cat --trigger ohwx
              lorabridge data caption-edit qwen.yaml --regex '(?i)\\bkitten\\b' cat --write
     """
+    from lorabridge.cli.data_check import is_text
     from lorabridge.data.edit import steps
     from lorabridge.plan.captions import edit_captions, undo_captions
 
+    pairs = "".join(part for pair in (*literal, *regex) for part in pair)
+    is_text(remove_trigger=remove_trigger, prefix=prefix, suffix=suffix, trigger=trigger, replace=pairs)
     try:
         edits = steps(replace=literal, regex=regex, remove_trigger=remove_trigger, prefix=prefix, suffix=suffix, trigger=trigger)
     except ValueError as error:

@@ -29,6 +29,7 @@ def command(
     from lorabridge.plan.data import data_findings, deepen, scan_config, summary_line
 
     known(backend)
+    is_config(file)
     loaded = load_config(file, overrides)
     looked = scan_config(loaded, backend, remember=remember)
     notes: list[Diagnostic] = []
@@ -38,7 +39,10 @@ def command(
     if html is not None:
         from lorabridge.plan.data import write_sheet
 
-        write_sheet(html, loaded.file, looked)
+        try:
+            write_sheet(html, loaded.file, looked)
+        except OSError as error:
+            raise click.ClickException(f"`{html}` cannot be written: {error.strerror}") from None
     report(sorted(found, key=sort_key), style, loaded.texts, clean="no findings")  # type: ignore[arg-type]
     if style == "text":
         click.echo(summary_line(looked) + (f"; sheet: {html}" if html else ""))
@@ -52,3 +56,18 @@ def known(backend: str) -> None:
 
     if backend and backend not in backend_names():
         raise click.BadParameter(f"`{backend}` is not one of {', '.join(backend_names())}", param_hint="--backend")
+
+
+def is_config(file: str) -> None:
+    """Refuse a folder, with the way to a config. Raises click.UsageError."""
+    import os
+
+    if os.path.isdir(file):
+        raise click.UsageError(f"`{file}` is a folder; name a config. `lorabridge data new {file}` prints the entry for one")
+
+
+def is_text(**values: str) -> None:
+    """Refuse bytes of the command line that are no UTF-8. Raises click.BadParameter."""
+    for name, value in values.items():
+        if any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise click.BadParameter("it is no UTF-8", param_hint=f"--{name.replace('_', '-')}")

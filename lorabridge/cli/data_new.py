@@ -25,10 +25,12 @@ def command(folder: str, caption: str | None, extension: str, list_path: str | N
     import re
     from pathlib import Path
 
+    from lorabridge.cli.data_check import is_text
     from lorabridge.data.new import entry, look, write_captions, write_list
 
     if not re.fullmatch(r"\.[A-Za-z0-9_.-]+", extension):
         raise click.BadParameter("an extension starts with a dot, as in `.txt`", param_hint="--extension")
+    is_text(caption=caption or "")
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         found = look(folder, extension)

@@ -14,11 +14,12 @@ from lorabridge.cli.common import load_config, report, set_option
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(file: str, backend: str, overrides: tuple[str, ...], style: str) -> int:
     """Count and measure a config's datasets: sizes, shapes, modes, captions, words, clips. Read-only."""
-    from lorabridge.cli.data_check import known
+    from lorabridge.cli.data_check import is_config, known
     from lorabridge.data.stats import as_text, stats
     from lorabridge.plan.data import as_json, scan_config
 
     known(backend)
+    is_config(file)
     loaded = load_config(file, overrides)
     looked = scan_config(loaded, backend)
     found = [stats(item, data.trigger or "") for data, item in zip(looked.datasets, looked.scans, strict=True)]

@@ -35,7 +35,7 @@ def look(folder: str, extension: str) -> Found:
 
 def entry(folder: str, found: Found, extension: str) -> str:
     """The dataset entry as YAML, for the list under `datasets:`."""
-    quoted = json.dumps(folder, ensure_ascii=False)
+    quoted = json.dumps(shown(folder), ensure_ascii=False)
     lines = []
     if found.pictures or not found.clips:
         lines += [f"  - images: {quoted}", f"    captions: {extension}", "    repeats: 1"]

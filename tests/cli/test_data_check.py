@@ -101,3 +101,18 @@ def test_the_sheet(config: str, tmp_path: Path) -> None:
     for text in ("LB416", "LB412", "p03.jpg", "p00.jpg", "musubi-tuner"):
         assert text in page
     assert "http" not in page.replace("http-equiv", "")
+
+
+@pytest.mark.parametrize("name", ["check", "stats"])
+def test_a_folder_is_no_config(name: str, tmp_path: Path) -> None:
+    assert "data new" in str(run("data", name, str(tmp_path)).exception)
+
+
+def test_a_sheet_that_cannot_be_written(config: str, tmp_path: Path) -> None:
+    result = run("data", "check", config, "--html", str(tmp_path / "x.yaml" / "sheet.html"))
+    assert "cannot be written" in str(result.exception)
+
+
+def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+    assert "no UTF-8" in str(run("data", "caption-edit", str(tmp_path), "--prefix", "a\udcff").exception)
+    assert "no UTF-8" in str(run("data", "new", str(tmp_path), "--caption", "a\udcff").exception)
