@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol
 
 from lorabridge.backends.control import Control
 from lorabridge.backends.events import LogParser
+from lorabridge.backends.resume import Resume
 from lorabridge.diagnostics import Diagnostic
 
 
@@ -275,3 +276,6 @@ class Backend(Protocol):
 
     @property
     def CONTROL(self) -> Control: ...
+
+    @property
+    def RESUME(self) -> Resume: ...

@@ -80,7 +80,7 @@ def command(
     if isinstance(folder, list):
         say(folder, loaded.texts)
         return 1
-    return _run(folder, style, detach)
+    return started(folder, style, detach)
 
 
 def _known(backend: str) -> None:
@@ -108,7 +108,8 @@ def say(found: list[Diagnostic], texts: dict[str, str]) -> None:
     click.echo(render(found, "text", texts, color=sys.stderr.isatty() and not os.environ.get("NO_COLOR")), nl=False, err=True)
 
 
-def _run(folder: RunFolder, style: Any, detach: bool) -> int:
+def started(folder: RunFolder, style: Any, detach: bool) -> int:
+    """Start a prepared run, and show it unless it is to be left alone."""
     from lorabridge.run.start import StartError, start
 
     try:

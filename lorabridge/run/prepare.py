@@ -25,6 +25,7 @@ from lorabridge.plan.compile import compile_config
 from lorabridge.plan.show import shown_lines
 from lorabridge.plan.write import compiled_files, home_variable, write_files
 from lorabridge.run.folder import RunFolder, fresh
+from lorabridge.run.index import register
 from lorabridge.run.state import State, write_state
 
 
@@ -73,6 +74,7 @@ def prepare(loaded: Loaded, request: Request, environ: Mapping[str, str]) -> Run
         except FileExistsError:
             continue
         _write(loaded, folder, plan, seeded(resolved.config, site_seed), _record(plan, found, resolved.config, request, site_seed))
+        register(folder)
         return folder
     raise FileExistsError("a hundred runs began in this second")
 

@@ -12,8 +12,9 @@ from lorabridge.backends.ai_toolkit.lift import lift
 from lorabridge.backends.ai_toolkit.locate import locate
 from lorabridge.backends.ai_toolkit.logs import parser
 from lorabridge.backends.ai_toolkit.lower import lower
+from lorabridge.backends.ai_toolkit.resume import RESUME
 from lorabridge.backends.ai_toolkit.rows import DATASET_ROWS, HANDLED, JOB_ROWS
 
 ROWS = JOB_ROWS + DATASET_ROWS
 
-__all__ = ["COMMIT", "CONTROL", "HANDLED", "NAME", "ROWS", "TITLE", "artifacts", "lift", "locate", "lower", "parser"]
+__all__ = ["COMMIT", "CONTROL", "HANDLED", "NAME", "RESUME", "ROWS", "TITLE", "artifacts", "lift", "locate", "lower", "parser"]

@@ -12,8 +12,9 @@ from lorabridge.backends.diffusion_pipe.lift import lift
 from lorabridge.backends.diffusion_pipe.locate import locate
 from lorabridge.backends.diffusion_pipe.logs import parser
 from lorabridge.backends.diffusion_pipe.lower import lower
+from lorabridge.backends.diffusion_pipe.resume import RESUME
 from lorabridge.backends.diffusion_pipe.rows import DATASET_ROWS, EVAL_ROWS, HANDLED, MAIN_ROWS
 
 ROWS = MAIN_ROWS + DATASET_ROWS + EVAL_ROWS
 
-__all__ = ["COMMIT", "CONTROL", "HANDLED", "NAME", "ROWS", "TITLE", "artifacts", "lift", "locate", "lower", "parser"]
+__all__ = ["COMMIT", "CONTROL", "HANDLED", "NAME", "RESUME", "ROWS", "TITLE", "artifacts", "lift", "locate", "lower", "parser"]

@@ -12,9 +12,10 @@ from lorabridge.backends.embedded.lift import lift
 from lorabridge.backends.embedded.locate import locate
 from lorabridge.backends.embedded.logs import parser
 from lorabridge.backends.embedded.lower import lower
+from lorabridge.backends.embedded.resume import RESUME
 from lorabridge.backends.embedded.rows import DATASET_ROWS, HANDLED, JOB_ROWS
 
 COMMIT = ""
 ROWS = JOB_ROWS + DATASET_ROWS
 
-__all__ = ["COMMIT", "CONTROL", "HANDLED", "NAME", "ROWS", "TITLE", "artifacts", "lift", "locate", "lower", "parser"]
+__all__ = ["COMMIT", "CONTROL", "HANDLED", "NAME", "RESUME", "ROWS", "TITLE", "artifacts", "lift", "locate", "lower", "parser"]

@@ -42,6 +42,13 @@ ROWS: tuple[Code, ...] = (
         "The trainer would have gone on unwatched, with a GPU that nothing knows of.",
     ),
     Code(
+        "LB708",
+        "changed since the run began",
+        "The config, or the trainer's commit, is not what the run was started with.",
+        "A resumed run would silently be another one; many an over-trained LoRA began so.",
+        refs=("kohya-ss/sd-scripts#1999", "ostris/ai-toolkit#329"),
+    ),
+    Code(
         "LB720",
         "the loss is not finite",
         "While training, the loss became NaN or infinite.",
