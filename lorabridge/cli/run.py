@@ -61,17 +61,32 @@ def command(
     6 stalled, 7 the result is no LoRA, 130 stopped.
     Example: lorabridge run cat.yaml --backend musubi
     """
+    folder = prepared(file, backend, overrides, unsupported, out, lock_file if locked else None, locked, models)
+    return 1 if folder is None else started(folder, style, detach)
+
+
+def prepared(
+    file: str,
+    backend: str,
+    overrides: tuple[str, ...],
+    unsupported: Any,
+    out: Path | None = None,
+    lock_file: str | None = None,
+    locked: bool = False,
+    models: bool = False,
+) -> RunFolder | None:
+    """Check a config and write its run folder; None when findings, which are printed, forbid it."""
     from lorabridge.run.prepare import Request, prepare
 
     _known(backend)
     loaded = load_config(file, overrides)
     if not _clean(loaded, backend, unsupported, models):
-        return 1
+        return None
     seed = None
     if locked:
         checked = held(file, loaded, backend, lock_file)
         if checked.lock is None or not checked.ok:
-            return 1
+            return None
         seed = checked.lock.seed
     try:
         folder = prepare(loaded, Request(Path(file), backend, unsupported, out, overrides, seed), os.environ)
@@ -79,8 +94,8 @@ def command(
         raise click.ClickException(f"the run folder cannot be written: {error}") from error
     if isinstance(folder, list):
         say(folder, loaded.texts)
-        return 1
-    return started(folder, style, detach)
+        return None
+    return folder
 
 
 def _known(backend: str) -> None:
@@ -110,10 +125,15 @@ def say(found: list[Diagnostic], texts: dict[str, str]) -> None:
 
 def started(folder: RunFolder, style: Any, detach: bool) -> int:
     """Start a prepared run, and show it unless it is to be left alone."""
-    from lorabridge.run.start import StartError, start
+    from lorabridge.diagnostics import Diagnostic
+    from lorabridge.run.start import NoGpuError, StartError, start
 
     try:
         start(folder)
+    except NoGpuError as error:
+        fix = f"`lorabridge resume {folder.path.name}` begins it when they are free; `lorabridge queue add` waits for them"
+        say([Diagnostic("LB709", f"the run did not begin: {error}", None, "error", fix=fix)], {})
+        return 1
     except (StartError, OSError) as error:
         raise click.ClickException(f"the run did not begin: {error}") from error
     if style != "jsonl":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from lorabridge.cli.common import load_config, report, set_option
@@ -15,8 +17,15 @@ from lorabridge.cli.common import load_config, report, set_option
 def command(file: str, resolved: bool, origin: bool, overrides: tuple[str, ...]) -> int:
     """Print a config as it is understood: layers merged, short forms spelled out, meanings made plain.
 
+    The folder of a run is told about as `lorabridge runs RUN` does.
+
     Example: lorabridge show qwen.yaml --resolved --origin
     """
+    if Path(file, "plan.json").is_file():
+        from lorabridge.cli.runs import command as runs
+
+        told: int = runs.main([file], standalone_mode=False)
+        return told
     from lorabridge.plan.show import shown_lines
 
     loaded = load_config(file, overrides)

@@ -40,8 +40,12 @@ class Desk:
     `stopping` names who asked for the end of the run, empty while nobody did; `held` tells that the trainer is paused.
     """
 
-    def __init__(self, folder: RunFolder, control: Control, place: Place, tell: Tell, patience: Patience) -> None:
+    def __init__(
+        self, folder: RunFolder, control: Control, place: Place, tell: Tell, patience: Patience, on_hold: Callable[[bool], None]
+    ) -> None:
+        """`on_hold` hears of a pause, and of its end, before anybody else does."""
         self._folder, self._control, self._place, self._tell, self._patience = folder, control, place, tell, patience
+        self._on_hold = on_hold
         self._now: _Now | None = None
         self._looked_at = 0.0
         self._waiting: list[tuple[Request, Ask]] = []
@@ -201,6 +205,8 @@ class Desk:
             self._held_at = time.monotonic()
         elif self.held and not held:
             self.paused_seconds += time.monotonic() - self._held_at
+        if held != self.held:
+            self._on_hold(held)
         self.held = held
 
     def _say(self, request: Request, state: str, by: str, text: str) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from lorabridge.backends.base import Stage
 from lorabridge.backends.events import Event
 from lorabridge.run.desk import Desk
 from lorabridge.run.job import Job
-from lorabridge.run.verdict import Reason, Verdict
+from lorabridge.run.verdict import EXIT, Reason, Verdict
 from lorabridge.run.watch import Alarm, Facts, Sign, StageEnded, StageStarted, Watchdogs
+from lorabridge.run.watch.sensors import Sensors
 
 _EVERY = 1.0
-_REASONS: Mapping[str, Reason] = {"LB720": "diverged", "LB704": "out of memory"}
+_READ_EVERY = 10.0
+_KNOWN = ("lr", "schedule", "warmup", "save_every", "first_step", "save_bytes")
 
 
 class Guard:
@@ -23,7 +24,9 @@ class Guard:
 
     def __init__(self, job: Job, tell: Callable[[str | None, Mapping[str, Any]], None], desk: Desk) -> None:
         self._job, self._tell, self._desk = job, tell, desk
-        self._dogs = Watchdogs(Facts(job.plan.backend, total_steps=job.plan.total_steps, folder=Path(job.folder.output)))
+        self._dogs = Watchdogs(_facts(job))
+        self._sensors = Sensors(job.gpus, job.folder.output)
+        self._read_at = 0.0
         self._stage: str | None = None
         self._ticked_at = 0.0
         self.verdict: Verdict | None = None
@@ -52,6 +55,10 @@ class Guard:
         if not self._desk.held and now - self._ticked_at >= _EVERY:
             self._ticked_at = now
             self._act(self._dogs.tick(self._now))
+            if now - self._read_at >= _READ_EVERY:
+                self._read_at = now
+                for reading in self._sensors.read():
+                    self._feed(reading)
 
     def _feed(self, sign: Sign) -> None:
         self._act(self._dogs.feed(sign, self._now))
@@ -61,5 +68,15 @@ class Guard:
             record = {"event": "alarm", "code": alarm.code, "text": alarm.text, "action": alarm.action, "evidence": list(alarm.evidence)}
             self._tell(self._stage, record | ({"watchdog": alarm.watchdog} if alarm.watchdog else {}))
             if alarm.action != "warn" and self.verdict is None and not self._desk.stopping:
-                self.verdict = Verdict(_REASONS.get(alarm.code, "failed"), alarm.text, self._stage)
+                self.verdict = Verdict(_reason(alarm), alarm.text, self._stage)
                 self._desk.ask("stop", f"the watchdog `{alarm.watchdog or alarm.code}`", hard=alarm.action == "stop")
+
+
+def _reason(alarm: Alarm) -> Reason:
+    return next((word for word in EXIT if word == alarm.reason), "failed")
+
+
+def _facts(job: Job) -> Facts:
+    """What the plan knows that a watchdog may hold against the trainer."""
+    known = {key: value for key, value in job.facts.items() if key in _KNOWN}
+    return Facts(job.plan.backend, total_steps=job.plan.total_steps, folder=job.folder.output, **known)

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from lorabridge.backends.base import Artifacts, Installation, Plan, Stage
 from lorabridge.backends.control import DEAF, Control, Place
@@ -39,7 +39,7 @@ class Job:
 
     Of the `plan` the stages and the number of steps are used. `check` tells why a checkpoint is no LoRA, `report` writes the page.
     `gpus` were leased for it, `keep` are the descriptors of those leases; `pinned`: the stages name them already. `bound`: the
-    stages die with this process.
+    stages die with this process. `facts` is what the plan knows that the watchdogs ask for.
     """
 
     folder: RunFolder
@@ -55,6 +55,7 @@ class Job:
     pinned: bool = True
     keep: Sequence[int] = ()
     bound: bool = False
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def control(self) -> Control:
@@ -135,4 +136,5 @@ def job_of(folder: RunFolder, environ: Mapping[str, str], trainer: Trainer | Non
         trainer or at_module(data["module"]),
         Installation(Path(home["home"]), Path(home["python"]), home["commit"], home["dirty"]),
         environ,
+        facts=data.get("facts") or {},
     )

@@ -76,7 +76,7 @@ class Run:
 
     def __init__(self, job: Job, recorder: Recorder, keeper: Keeper, interrupt: Interrupt) -> None:
         self.job, self.recorder, self.keeper, self.interrupt = job, recorder, keeper, interrupt
-        self.desk = Desk(job.folder, job.control, job.place, recorder.tell, job.patience)
+        self.desk = Desk(job.folder, job.control, job.place, recorder.tell, job.patience, keeper.held)
         self.guard = Guard(job, recorder.tell, self.desk)
         self._heeded = 0
 
@@ -86,7 +86,6 @@ class Run:
             self._heeded += 1
             self.desk.ask("stop", self.interrupt.name)
         self.desk.look()
-        self.keeper.held(self.desk.held)
 
 
 def launch(job: Job, display: Display) -> Verdict:

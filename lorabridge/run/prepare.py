@@ -148,6 +148,7 @@ def _record(plan: Plan, installation: Installation, config: Config, request: Req
         "module": module_of(plan.backend),
         "gpus": {"pinned": list(hardware.gpus), "count": 0 if hardware.device == "cpu" else hardware.pipeline_stages},
         "origin": dict(request.origin) if request.origin else None,
+        "facts": _facts(config, request),
         "trainer": {
             "home": str(installation.home),
             "python": str(installation.python),
@@ -160,6 +161,26 @@ def _record(plan: Plan, installation: Installation, config: Config, request: Req
         "notes": [asdict(note) for note in plan.notes],
         "files": [file.path for file in plan.files],
     }
+
+
+_OWN_RATE = ("prodigy", "dadapt", "adafactor", "automagic")
+"""Optimizers that find or scale their rate themselves, by the beginning of their names."""
+
+
+def _facts(config: Config, request: Request) -> dict[str, Any]:
+    """What a watchdog may hold against the trainer; left out where it is not plainly a number of the config."""
+    found: dict[str, Any] = {}
+    name = config.optimizer.type.rpartition(".")[2].lower()
+    if isinstance(config.optimizer.lr, float) and not name.startswith(_OWN_RATE) and not request.origin:
+        found |= {"lr": config.optimizer.lr, "schedule": config.scheduler.type}
+        if not isinstance(config.scheduler.warmup, str):
+            found |= {"schedule": ""}
+    every = config.save.every
+    if not isinstance(every, str) and every.unit == "steps":
+        found["save_every"] = int(every.value)
+    if request.origin and request.origin.get("kind") == "resume" and not request.origin.get("offset"):
+        found["first_step"] = request.origin.get("step")
+    return found
 
 
 def resolved_text(loaded: Loaded, config: Config, source: str) -> str:

@@ -70,16 +70,6 @@ def _from_record(state: State, end: Record) -> State:
     return state.ended(int(end.get("time", 0)), reason, int(end.get("code", 3)), str(end.get("cause", "")), end.get("step"))
 
 
-def refuse(folder: RunFolder, cause: str) -> int:
-    """Write down that a run could not begin; returns its exit code."""
-    code = EXIT["failed"]
-    with EventLog(folder.events) as log:
-        log.write(None, {"event": "end", "reason": "failed", "code": code, "cause": cause, "step": None})
-        log.sync()
-    write_state(folder, read_state(folder).ended(round(time.time() * 1000), "failed", code, cause, None))
-    return code
-
-
 def _lost(folder: RunFolder, state: State, how: str, left: int) -> State:
     step, seen = _last_step(folder)
     cause = _cause(state, how, seen) + (f"; {left} of its processes were still running: ended them" if left else "")

@@ -14,12 +14,17 @@ from lorabridge.run.folder import RunFolder
 from lorabridge.run.notify import hooks_in
 from lorabridge.run.record import last_record
 from lorabridge.run.state import read_state
+from lorabridge.run.supervise import EXIT_NO_GPU, EXIT_TAKEN
 
 _WAIT = 60.0
 
 
 class StartError(RuntimeError):
     """The supervisor did not start; the message says why."""
+
+
+class NoGpuError(StartError):
+    """Its GPUs are taken; it waits to be started."""
 
 
 def start(folder: RunFolder, environ: Mapping[str, str] | None = None) -> None:
@@ -38,21 +43,23 @@ def start(folder: RunFolder, environ: Mapping[str, str] | None = None) -> None:
             stdout=log,
             stderr=log,
             cwd=folder.path,
-            env=_environ(environ),
+            env=environment(environ),
             **system.detached(),
         )
     end = time.monotonic() + _WAIT
     while time.monotonic() < end:
         if read_state(folder).phase != "prepared" or last_record(folder.events) is not None:
             return
+        if child.poll() == EXIT_TAKEN:
+            return  # somebody else started it
         if child.poll() is not None:
             break
         time.sleep(0.02)
     if read_state(folder).phase == "prepared" and last_record(folder.events) is None:
-        raise StartError(_why(folder, child.poll()))
+        raise (NoGpuError if child.poll() == EXIT_NO_GPU else StartError)(_why(folder, child.poll()))
 
 
-def _environ(environ: Mapping[str, str] | None) -> dict[str, str]:
+def environment(environ: Mapping[str, str] | None) -> dict[str, str]:
     """Ours, with the place that this lorabridge was imported from: the supervisor must be the same."""
     env = dict(os.environ if environ is None else environ)
     root = str(Path(__file__).resolve().parents[2])
@@ -67,5 +74,7 @@ def _why(folder: RunFolder, code: int | None) -> str:
         words = folder.supervisor_log.read_text("utf-8", "replace").strip().splitlines()
     except OSError:
         words = []
+    if code == EXIT_NO_GPU and words:
+        return words[-1]
     said = f": {words[-1]}" if words else ""
     return f"the supervisor ended with code {code} before the run began{said}" if code is not None else "the supervisor does not answer"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from dataclasses import asdict, dataclass, replace
@@ -93,7 +94,8 @@ class Keeper:
         """It is paused, or not."""
         phase: Phase = "paused" if held else "running"
         if phase != self._state.phase:
-            self._put(phase=phase)
+            with contextlib.suppress(OSError):  # the event log tells it too
+                self._put(phase=phase)
 
     def ended(self, reason: str, code: int, cause: str, step: int | None) -> None:
         """The run is over."""

@@ -19,6 +19,8 @@ from lorabridge.run.folder import RunFolder
 if TYPE_CHECKING:
     from lorabridge.run.leases import Lease, Taken
 
+EXIT_NO_GPU = 8
+"""The GPUs that it wants are leased by others; the run was not begun."""
 EXIT_TAKEN = 9
 """Somebody supervises this run already."""
 
@@ -33,9 +35,8 @@ def main(argv: list[str]) -> int:
 
     lease = _lease(folder)
     if isinstance(lease, Taken):
-        from lorabridge.run.settle import refuse
-
-        return refuse(folder, f"no GPU: {lease}")
+        print(lease, file=sys.stderr)
+        return EXIT_NO_GPU
     if not hasattr(os, "fork"):
         return _supervise(folder, lease)
     system.adopt_orphans()

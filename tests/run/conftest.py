@@ -6,13 +6,14 @@ import io
 import os
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lorabridge.backends import BACKENDS
 from lorabridge.backends.base import Artifacts, Installation, Note, Plan, Stage
 from lorabridge.config.load import load
 from lorabridge.families.resolve import Resolved, resolve
@@ -20,12 +21,17 @@ from lorabridge.run.display import Plain
 from lorabridge.run.folder import RunFolder, fresh
 from lorabridge.run.job import Job
 from lorabridge.run.launch import launch
+from lorabridge.run.prepare import Request, prepare
 from lorabridge.run.process import Patience
 from lorabridge.run.record import read_events
 from lorabridge.run.report import write_report
+from lorabridge.run.start import start
 from lorabridge.run.verdict import Verdict
 
+from . import fake_backend
 from .fake_backend import PRELUDE, JsonParser
+from .supervised import end_all, said, until
+from .tinypng import png
 
 CONFIG = """\
 lorabridge: 1
@@ -122,3 +128,33 @@ def run(make_job: Callable[..., Job]) -> Callable[..., Ran]:
         return Ran(verdict, job.folder, screen.getvalue(), list(read_events(job.folder.events)))
 
     return go
+
+
+@pytest.fixture
+def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., RunFolder]]:
+    """Prepare and start a run of a script under a supervisor."""
+    monkeypatch.setitem(BACKENDS, "musubi", "tests.run.fake_backend")
+    monkeypatch.setenv("LORABRIDGE_STATE_HOME", str(tmp_path / "home"))
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "a.png").write_bytes(png((1, 2, 3)))
+    (tmp_path / "m").mkdir()
+    for name in "tvq":
+        (tmp_path / "m" / f"{name}.safetensors").write_bytes(b"x")
+    (tmp_path / "pictures" / "a.txt").write_text("ohwx")
+    (tmp_path / "cat.yaml").write_text(fake_backend.CONFIG.replace("SEED", "7"))
+    runs: list[RunFolder] = []
+
+    def go(*scripts: str, steps: bool = True) -> RunFolder:
+        *caches, script = scripts
+        monkeypatch.setattr(fake_backend, "SETTINGS", fake_backend.SETTINGS | {"script": script, "caches": tuple(caches)})
+        folder = prepare(load(tmp_path / "cat.yaml"), Request(tmp_path / "cat.yaml", "musubi"), os.environ)
+        assert isinstance(folder, RunFolder), folder
+        runs.append(folder)
+        start(folder)
+        if steps:
+            until(lambda: said(folder, "progress"), "the first step")
+        return folder
+
+    yield go
+    for run in runs:
+        end_all(run)

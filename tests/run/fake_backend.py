@@ -10,8 +10,20 @@ from typing import Any
 from lorabridge.backends.base import Artifacts, File, Installation, Plan, Stage
 from lorabridge.backends.control import Ask, Control, Place, Refusal, touch
 from lorabridge.backends.events import Event, LineCutter
+from lorabridge.backends.resume import Point, Resume, said
 
 NAME, TITLE, COMMIT, ROWS, HANDLED = "fake", "The fake trainer", "", (), {}
+
+CONFIG = """\
+# my first LoRA
+lorabridge: 1
+name: cat-toy
+trigger: ohwx
+model: {family: qwen-image, paths: {transformer: m/t.safetensors, vae: m/v.safetensors, text_encoder: m/q.safetensors}}
+datasets: [{images: pictures}]
+train: {for: 10 steps, seed: SEED}
+output: {dir: results}
+"""
 
 SETTINGS: dict[str, Any] = {"script": "steps(1, 10); lora()", "problems": (), "found": True, "caches": ()}
 """What the trainer does; tests change it in their own process, where `lower` and `locate` run."""
@@ -78,7 +90,18 @@ def parser(stage: str) -> JsonParser:
 
 
 def artifacts(output: Path, name: str) -> Artifacts:
-    return Artifacts(tuple(sorted(output.glob("*.safetensors"))), (), tuple(sorted(output.glob("*.png"))))
+    return Artifacts(
+        tuple(sorted(output.glob("*.safetensors"))), tuple(sorted(output.glob("state-*"))), tuple(sorted(output.glob("*.png")))
+    )
+
+
+RESUME = Resume(
+    {"weights": "", "optimizer": "", "step counter": "begins anew", "schedule": "", "data order": ""},
+    False,
+    lambda output, name: tuple(Point(path, int(path.name[6:])) for path in artifacts(output, name).states),
+    lambda point: "" if point.path.read_bytes() == b"whole" else f"`{point.path.name}` is not whole",
+    lambda point, output, name: (said("train.resume_from", point.path.as_posix()),),
+)
 
 
 def lower(resolved: Any, loaded: Any, site: Any) -> Plan:
@@ -87,7 +110,8 @@ def lower(resolved: Any, loaded: Any, site: Any) -> Plan:
     seed = f"\n# seed {site.seed or resolved.config.train.seed}\n"
     files = tuple(File(f"{name}.py", PRELUDE + script + seed) for name, script in scripts.items())
     stages = tuple(Stage(name, ("{python}", f"{{files}}/{name}.py"), env, "{files}") for name in scripts)
-    return Plan("musubi", files, stages, (), (), 10)
+    length = resolved.config.train.length
+    return Plan("musubi", files, stages, (), (), int(length.value))
 
 
 def locate(environ: Mapping[str, str]) -> Installation | None:

@@ -64,3 +64,9 @@ def end_all(run: RunFolder) -> None:
         with contextlib.suppress(OSError):
             os.kill(state.supervisor.pid, signal.SIGKILL)
     until(lambda: not system.locked(run.lock), "the warden to go")
+
+
+def ended(run: RunFolder) -> dict[str, Any]:
+    """Wait for the end; nothing of the run is left then."""
+    until(lambda: read_state(run).phase == "ended" and not system.locked(run.lock), "the end")
+    return last(run)

@@ -25,19 +25,9 @@ from lorabridge.run.settle import supervised
 from lorabridge.run.state import read_state
 
 from . import fake_backend
+from .fake_backend import CONFIG
 from .supervised import end_all, family_of, last, said, until
 from .tinypng import png
-
-CONFIG = """\
-# my first LoRA
-lorabridge: 1
-name: cat-toy
-trigger: ohwx
-model: {family: qwen-image, paths: {transformer: m/t.safetensors, vae: m/v.safetensors, text_encoder: m/q.safetensors}}
-datasets: [{images: pictures}]
-train: {for: 10 steps, seed: SEED}
-output: {dir: results}
-"""
 
 
 @pytest.fixture

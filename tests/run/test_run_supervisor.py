@@ -7,27 +7,19 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from lorabridge.backends import BACKENDS
-from lorabridge.config.load import load
 from lorabridge.run import system
 from lorabridge.run.desk import write_request
 from lorabridge.run.folder import RunFolder
-from lorabridge.run.prepare import Request, prepare
 from lorabridge.run.record import read_events
 from lorabridge.run.settle import settle, supervised
-from lorabridge.run.start import start
 from lorabridge.run.state import read_state
 
-from . import fake_backend
-from .supervised import alive, end_all, family_of, last, said, until
-from .test_run_command import CONFIG
-from .tinypng import png
+from .supervised import alive, end_all, ended, family_of, last, said, until
 
 pytestmark = pytest.mark.skipif(not system.LINUX, reason="the supervisor is for Linux first")
 
@@ -37,40 +29,6 @@ subprocess.Popen([sys.executable, "-c", child], stdout=subprocess.DEVNULL, stder
 subprocess.Popen([sys.executable, "-c", child], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={})
 """
 FOREVER = ESCAPED + "loop()"
-
-Begin = Callable[..., RunFolder]
-
-
-@pytest.fixture
-def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Begin]:
-    """Prepare and start a run of a script under a supervisor."""
-    monkeypatch.setitem(BACKENDS, "musubi", "tests.run.fake_backend")
-    monkeypatch.setenv("LORABRIDGE_STATE_HOME", str(tmp_path / "home"))
-    (tmp_path / "pictures").mkdir()
-    (tmp_path / "pictures" / "a.png").write_bytes(png((1, 2, 3)))
-    (tmp_path / "cat.yaml").write_text(CONFIG.replace("SEED", "7"))
-    runs: list[RunFolder] = []
-
-    def go(*scripts: str, steps: bool = True) -> RunFolder:
-        *caches, script = scripts
-        monkeypatch.setattr(fake_backend, "SETTINGS", fake_backend.SETTINGS | {"script": script, "caches": tuple(caches)})
-        folder = prepare(load(tmp_path / "cat.yaml"), Request(tmp_path / "cat.yaml", "musubi"), os.environ)
-        assert isinstance(folder, RunFolder), folder
-        runs.append(folder)
-        start(folder)
-        if steps:
-            until(lambda: said(folder, "progress"), "the first step")
-        return folder
-
-    yield go
-    for run in runs:
-        end_all(run)
-
-
-def ended(run: RunFolder) -> dict[str, object]:
-    """Wait for the end; nothing of the run is left then."""
-    until(lambda: read_state(run).phase == "ended" and not supervised(run), "the end")
-    return last(run)
 
 
 def processes(run: RunFolder) -> list[psutil.Process]:

@@ -49,6 +49,12 @@ ROWS: tuple[Code, ...] = (
         refs=("kohya-ss/sd-scripts#1999", "ostris/ai-toolkit#329"),
     ),
     Code(
+        "LB709",
+        "no GPU is free",
+        "Other runs of lorabridge have leased the GPUs that this one wants, or this machine has fewer.",
+        "Two trainings on one GPU end in a lack of memory, hours later.",
+    ),
+    Code(
         "LB720",
         "the loss is not finite",
         "While training, the loss became NaN or infinite.",
