@@ -200,7 +200,7 @@ def test_pause_and_continue(begin):
     run.request("pause").touch()
     until(lambda: read_state(run).phase == "paused", "the pause")
     assert {process.status() for process in family} == {psutil.STATUS_STOPPED}
-    assert "GPU" in said(run, "control", request="pause")[0]["text"]
+    assert "GPU" in until(lambda: said(run, "control", request="pause"), "the record")[0]["text"]
     run.request("sample").touch()
     until(lambda: said(run, "control", request="sample", state="refused"), "the refusal")
     count = len(said(run, "progress"))
