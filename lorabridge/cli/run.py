@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lorabridge.config.load import Loaded
     from lorabridge.diagnostics import Diagnostic
     from lorabridge.run.folder import RunFolder
+    from lorabridge.run.process import Interrupt
 
 
 @click.command()
@@ -124,7 +125,21 @@ def say(found: list[Diagnostic], texts: dict[str, str]) -> None:
 
 
 def started(folder: RunFolder, style: Any, detach: bool) -> int:
-    """Start a prepared run, and show it unless it is to be left alone."""
+    """Start a prepared run, and show it unless it is to be left alone. A Ctrl-C that comes in between stops it too."""
+    from lorabridge.run.process import Interrupt
+
+    with Interrupt() as interrupt:
+        if not _begun(folder):
+            return 1
+        if style != "jsonl":
+            click.echo(f"run folder {folder.path}")
+        if detach:
+            click.echo(f"it goes on without this terminal; `lorabridge watch {folder.path.name}` shows it", err=True)
+            return 0
+        return show(folder, style, interrupt, stops=True)
+
+
+def _begun(folder: RunFolder) -> bool:
     from lorabridge.diagnostics import Diagnostic
     from lorabridge.run.start import NoGpuError, StartError, start
 
@@ -133,24 +148,19 @@ def started(folder: RunFolder, style: Any, detach: bool) -> int:
     except NoGpuError as error:
         fix = f"`lorabridge resume {folder.path.name}` begins it when they are free; `lorabridge queue add` waits for them"
         say([Diagnostic("LB709", f"the run did not begin: {error}", None, "error", fix=fix)], {})
-        return 1
+        return False
     except (StartError, OSError) as error:
         raise click.ClickException(f"the run did not begin: {error}") from error
-    if style != "jsonl":
-        click.echo(f"run folder {folder.path}")
-    if detach:
-        click.echo(f"it goes on without this terminal; `lorabridge watch {folder.path.name}` shows it", err=True)
-        return 0
-    return show(folder, style, stops=True)
+    return True
 
 
-def show(folder: RunFolder, style: Any, *, stops: bool) -> int:
+def show(folder: RunFolder, style: Any, interrupt: Interrupt, *, stops: bool) -> int:
     """Show a run until its end, and say what came of it; returns its exit code, 0 when we went away before."""
     from lorabridge.run.attach import attach
     from lorabridge.run.display import choose
     from lorabridge.run.verdict import verdict_in
 
-    seen = attach(folder, choose(style, sys.stdout), stops=stops)
+    seen = attach(folder, choose(style, sys.stdout), interrupt, stops=stops)
     if seen.left:
         return 0
     verdict = verdict_in(seen.state, seen.view, folder)

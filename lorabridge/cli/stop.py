@@ -25,8 +25,10 @@ def command(run: str, now: bool, no_wait: bool) -> int:
         return code
     from lorabridge.run.attach import attach
     from lorabridge.run.display import choose
+    from lorabridge.run.process import Interrupt
 
-    seen = attach(folder, choose("plain", sys.stderr), stops=False)
+    with Interrupt() as interrupt:
+        seen = attach(folder, choose("plain", sys.stderr), interrupt, stops=False)
     if not seen.left:
         click.echo(f"{seen.state.reason}: {seen.state.cause}" if seen.state.cause else seen.state.reason)
     return 0

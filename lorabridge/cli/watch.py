@@ -24,5 +24,7 @@ def command(run: str, style: Any) -> int:
     """
     from lorabridge.cli.run import show
     from lorabridge.cli.run_of import run_of
+    from lorabridge.run.process import Interrupt
 
-    return show(run_of(run), style, stops=False)
+    with Interrupt() as interrupt:
+        return show(run_of(run), style, interrupt, stops=False)

@@ -29,18 +29,17 @@ class Seen:
     left: bool = False
 
 
-def attach(folder: RunFolder, display: Display, *, stops: bool) -> Seen:
-    """Show a run until it ends.
+def attach(folder: RunFolder, display: Display, interrupt: Interrupt, *, stops: bool) -> Seen:
+    """Show a run until it ends. `interrupt` notes the signals, from before the run began if this is the terminal that began it.
 
     `stops`: SIGINT and SIGTERM ask the run to stop, a second one kills its trainer. Without it they end the watching only; so does
     a terminal that is closed, in any case.
     """
     view, tail = View(), Tail(folder.events)
-    with Interrupt() as interrupt:
-        try:
-            left = _follow(folder, display, view, tail, interrupt, stops)
-        finally:
-            display.close()
+    try:
+        left = _follow(folder, display, view, tail, interrupt, stops)
+    finally:
+        display.close()
     if left:
         return Seen(read_state(folder), view, left=True)
     return Seen(_finished(folder), view)

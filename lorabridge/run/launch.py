@@ -51,19 +51,20 @@ class Recorder:
 
     def _write(self, stage: str | None, event: Mapping[str, Any], kept: bool) -> Record:
         try:
-            record = self._log.write(stage, event)
+            self._own_up()
+            return self._log.write(stage, event)
         except OSError:
             if not kept:
                 self._lost += 1
                 return {"seq": 0, "time": round(time.time() * 1000), "stage": stage, **event}
             self._folder.spend_reserve()
-            record = self._log.write(stage, event)
+            return self._log.write(stage, event)
+
+    def _own_up(self) -> None:
+        """Tell what a full disk cost, as soon as there is room for it, and before anything else: an end is the last record."""
         if self._lost:
-            text = f"{self._lost} events could not be recorded: the disk took nothing"
-            with contextlib.suppress(OSError):
-                self._log.write(stage, {"event": "warning", "text": text})
-                self._lost = 0
-        return record
+            self._log.write(None, {"event": "warning", "text": f"{self._lost} events could not be recorded: the disk took nothing"})
+            self._lost = 0
 
     def tick(self) -> None:
         """A moment has passed without an event."""

@@ -214,3 +214,49 @@ def test_a_full_disk_ends_the_run_truthfully(make_job, monkeypatch):
     assert verdict.code == 3
     assert "No space left" in verdict.cause
     assert list(read_events(job.folder.events))[-1]["reason"] == "failed"
+
+
+def test_a_disk_that_is_full_for_a_while_costs_progress_and_not_the_training(make_job, monkeypatch):
+    import errno
+    import io
+
+    from lorabridge.run import record
+    from lorabridge.run.display import Plain
+    from lorabridge.run.launch import launch
+
+    job = make_job("steps(1, 10); lora()")
+    write = record.os.write
+
+    def full(handle, data):
+        if b'"progress"' in data and any(b'"step": %d,' % step in data for step in (3, 4, 5)):
+            write(handle, data[:9])  # torn, as a full disk leaves it
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(handle, data)
+
+    monkeypatch.setattr(record.os, "write", full)
+    assert launch(job, Plain(io.StringIO())).reason == "completed"
+    records = list(read_events(job.folder.events))
+    assert [r["step"] for r in records if r["event"] == "progress"] == [1, 2, 6, 7, 8, 9, 10]
+    assert [r["text"] for r in records if r["event"] == "warning"] == ["3 events could not be recorded: the disk took nothing"]
+    assert [r["seq"] for r in records] == list(range(1, len(records) + 1))
+    assert not job.folder.reserve.exists()
+
+
+def test_what_must_be_kept_uses_the_reserve(make_job, monkeypatch):
+    import io
+
+    from lorabridge.run import record
+    from lorabridge.run.display import Plain
+    from lorabridge.run.launch import launch
+
+    job = make_job("steps(1, 10); lora()")
+    write, reserve = record.os.write, job.folder.reserve
+
+    def full(handle, data):
+        if b'"save"' in data and reserve.exists():
+            raise OSError(28, "No space left on device")
+        return write(handle, data)
+
+    monkeypatch.setattr(record.os, "write", full)
+    assert launch(job, Plain(io.StringIO())).reason == "completed"
+    assert [r["event"] for r in read_events(job.folder.events) if r["event"] == "save"]
