@@ -51,8 +51,8 @@ except OSError:
     (books / f"violation-{os.getpid()}").write_text(f"GPU {gpu} is in use")
 def say(**event): print(json.dumps(event), flush=True)
 def lora(step, final=False):
-    keys = [("down", [8, 2]), ("up", [2, 8])]
-    at = {f"lora_unet_a.lora_{key}.weight": {"dtype": "F32", "shape": shape, "data_offsets": [64 * i, 64 * i + 64]} for i, (key, shape) in enumerate(keys)}
+    keys = [("down", [2, 8]), ("up", [8, 2])]
+    at = {f"lora_unet_transformer_blocks_0_attn_to_q.lora_{key}.weight": {"dtype": "F32", "shape": shape, "data_offsets": [64 * i, 64 * i + 64]} for i, (key, shape) in enumerate(keys)}
     header = json.dumps(at).encode()
     path = out / ("chaos.safetensors" if final else f"chaos-{step:08d}.safetensors")
     path.write_bytes(struct.pack("<Q", len(header)) + header + b"1234" * 32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,7 +49,7 @@ class Control:
     `stop`: its own way to end; a `Refusal` means signals at once. `save_before_stop`: its own way saves nothing, so a save is
     asked for first. `pause` and `go_on`: its own way to hold; None holds its processes (SIGSTOP). `signals`: what a signal does to it,
     for the person who asks. `begin` makes what the requests need before the training stage and returns environment
-    variables for it.
+    variables for it. `on_port` gives a stage's command a free TCP port for what its processes say to each other.
     """
 
     stop: Ask | Refusal
@@ -60,6 +60,7 @@ class Control:
     go_on: Ask | None = None
     save_before_stop: bool = False
     begin: Callable[[Place], Mapping[str, str]] = field(default=nothing)
+    on_port: Callable[[Sequence[str], int], list[str]] | None = None
 
 
 def touch(path: Path) -> str:

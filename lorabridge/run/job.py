@@ -18,7 +18,15 @@ from lorabridge.run.process import Patience
 from lorabridge.run.verdict import Verdict
 from lorabridge.run.view import View
 
-_PLACEHOLDER = re.compile(r"\{(python|home|files|bin|port)\}")
+_PLACEHOLDER = re.compile(r"\{(python|home|files|bin)\}")
+
+
+class Verifier(Protocol):
+    """Looks at checkpoints while the training goes on."""
+
+    def add(self, stage: str, path: str, step: int | None) -> None: ...
+
+    def poll(self, tell: Callable[[str | None, Mapping[str, Any]], None]) -> None: ...
 
 
 class Trainer(Protocol):
@@ -39,7 +47,7 @@ class Job:
 
     Of the `plan` the stages and the number of steps are used. `check` tells why a checkpoint is no LoRA, `report` writes the page.
     `gpus` were leased for it, `keep` are the descriptors of those leases; `pinned`: the stages name them already. `bound`: the
-    stages die with this process. `facts` is what the plan knows that the watchdogs ask for.
+    stages die with this process. `verifier` looks at each checkpoint as it comes. `facts` is what the plan knows that the watchdogs ask for.
     """
 
     folder: RunFolder
@@ -55,6 +63,7 @@ class Job:
     pinned: bool = True
     keep: Sequence[int] = ()
     bound: bool = False
+    verifier: Verifier | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -87,15 +96,12 @@ def command(job: Job, stage: Stage) -> tuple[list[str], dict[str, str], Path]:
         "bin": str(job.installation.python.parent),
     }
 
-    def value(name: str) -> str:
-        if name == "port" and name not in places:
-            places["port"] = str(free_port())
-        return places[name]
-
     def fill(text: str, first: bool = False) -> str:
-        return _PLACEHOLDER.sub(lambda match: value(match[1]) if first or match[1] != "bin" else match[0], text)
+        return _PLACEHOLDER.sub(lambda match: places[match[1]] if first or match[1] != "bin" else match[0], text)
 
     argv = [fill(part, first=index == 0) for index, part in enumerate(stage.argv)]
+    if job.control.on_port is not None:
+        argv = job.control.on_port(argv, free_port())
     env = {**job.environ, "PYTHONUNBUFFERED": "1", **{name: fill(text) for name, text in stage.env.items()}}
     if job.gpus and not job.pinned:
         env["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, job.gpus))

@@ -197,6 +197,8 @@ def _pump(run: Run, process: Process, tee: Tee) -> None:
             tee.feed(data)
         run.heed()
         run.guard.tick()
+        if run.job.verifier is not None:
+            run.job.verifier.poll(run.recorder.tell)
         if failed_at is None and view.stages[tee.stage].finish == "failed":
             failed_at = time.monotonic()
         elif failed_at is not None and time.monotonic() - failed_at > patience.failed and not run.desk.held:
@@ -258,3 +260,5 @@ class Tee:
         run.guard.hear(event)
         if event.event == "save":
             draw(run.job.folder, run.recorder.view)
+            if run.job.verifier is not None and event.path:
+                run.job.verifier.add(self.stage, event.path, event.step)

@@ -97,12 +97,9 @@ def judge(
     whole = through and (expected is None or (view.step or 0) >= expected)
     last = ends[-1].stage if ends else None
     log = folder.log(last) if last else None
-    if watched is not None and not whole:
-        return Verdict(watched.reason, watched.cause, last, log)
-    if interrupted and not whole:
-        return Verdict(
-            "interrupted" if interrupted.startswith("SIG") else "stopped", f"stopped by {interrupted} at {where(view)}", last, log
-        )
+    if not whole and (watched is not None or interrupted):
+        told = _failed(folder, view, ends[-1]) if watched is not None and watched.reason in ("failed", "out of memory") and ends else None
+        return told if told and told.reason == "out of memory" else _ended(watched, interrupted, view, last, log)
     if not through:
         return _failed(folder, view, ends[-1]) if ends else Verdict("failed", "nothing was started")
     problem = _shortfall(view, whole, expected, last, log)

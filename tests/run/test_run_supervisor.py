@@ -243,3 +243,14 @@ def test_secrets_reach_the_trainer_and_no_file(begin, monkeypatch):
     home = Path(os.environ["LORABRIDGE_STATE_HOME"])
     for path in [*run.path.rglob("*"), *home.rglob("*")]:
         assert not path.is_file() or secret.encode() not in path.read_bytes(), path
+
+
+def test_checkpoints_are_verified_while_the_training_goes_on(begin):
+    run = begin("lora('cat-toy-00000001.safetensors', step=1); steps(1, 2); lora('cat-toy-00000002.safetensors', b'no', 2)\nwhile not (OUT / 'go').exists(): time.sleep(0.05)\nsteps(3, 10); lora()")  # fmt: skip
+    (record,) = until(lambda: said(run, "verified"), "the look at the newest")
+    assert (Path(record["path"]).name, record["ok"], record["step"]) == ("cat-toy-00000002.safetensors", False, 2)
+    assert "cat-toy-00000002" in record["problem"]
+    assert until(lambda: said(run, "warning", code="LB706"), "the warning")
+    assert read_state(run).phase == "running"
+    (run.output / "go").touch()
+    assert ended(run)["reason"] == "completed"
