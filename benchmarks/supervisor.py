@@ -2,6 +2,8 @@
 
     python benchmarks/supervisor.py [seconds] [updates per second]
 
+Exits 1 when both together cost more than 1 % of a core, or when the supervisor has 60 MB or more resident.
+
 CPU time is read from the kernel's count, so that a busy machine does not change it much. RSS counts shared pages in full, PSS
 shares them out between the processes that have them.
 """
@@ -33,8 +35,8 @@ for step in range(1, total):
 """
 
 
-def main() -> None:
-    """Print the figures."""
+def main() -> int:
+    """Print the figures; returns 1 when they are over budget."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 30.0
     rate = sys.argv[2] if len(sys.argv) > 2 else "10"
     with tempfile.TemporaryDirectory() as home:
@@ -51,16 +53,19 @@ def main() -> None:
         time.sleep(seconds)
         after, passed = [p.cpu_times() for p in (supervisor, warden)], time.monotonic() - began
         events = run.events.read_bytes()[size:].count(b"\n")
+        share, largest = 0.0, 0.0
         for name, process, old, new in zip(("supervisor", "warden"), (supervisor, warden), before, after, strict=True):
             used = new.user + new.system - old.user - old.system
             memory = process.memory_full_info()
             rss, pss = memory.rss / 1e6, memory.pss / 1e6
+            share, largest = share + used / passed, max(largest, rss)
             print(f"{name:<10}  {100 * used / passed:.2f} % of one core   RSS {rss:.1f} MB   PSS {pss:.1f} MB")
         print(f"{events / passed:.1f} events/s recorded over {passed:.0f} s")
         write_request(run, "stop", "the benchmark", hard=True)
         while supervised(run):
             time.sleep(0.1)
+    return 1 if share >= 0.01 or largest >= 60 else 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -14,6 +14,7 @@ from typing import Any
 from lorabridge.backends import at_module
 from lorabridge.backends.base import Backend
 from lorabridge.backends.resume import Point, Resume, said
+from lorabridge.config.load import Loaded, load
 from lorabridge.run.folder import RunFolder, fresh
 from lorabridge.run.index import plan_of
 from lorabridge.run.record import read_events
@@ -61,6 +62,29 @@ def earlier(folder: RunFolder) -> Earlier:
     return Earlier(folder, plan, backend, int(origin.get("offset") or 0))
 
 
+def as_told(folder: RunFolder, plan: Mapping[str, Any]) -> tuple[Loaded, tuple[str, ...]]:
+    """The config of a run as it was told, from the user's file where it is unchanged, and the overrides that went with it."""
+    overrides = tuple(map(str, plan.get("overrides") or ()))
+    source = Path(str(plan.get("source", "")))
+    with contextlib.suppress(OSError):
+        if source.read_bytes() == folder.source.read_bytes():
+            return load(source, overrides=overrides), overrides
+    loaded = load(folder.source, overrides=overrides, shown=str(source))
+    loaded.root = source.parent
+    return loaded, overrides
+
+
+def drift(run: Earlier, environ: Mapping[str, str]) -> list[str]:
+    """What the lock of a run tells of weights, data and trainer that are not as they were; nothing where it has no lock."""
+    if not run.folder.held.is_file():
+        return []
+    from lorabridge.plan.lock.check import held_against
+
+    loaded, _ = as_told(run.folder, run.plan)
+    checked = held_against(run.folder.held, loaded, str(run.plan["backend"]), environ)
+    return [item.message for item in checked.diagnostics if item.severity == "error"]
+
+
 def changed(run: Earlier, environ: Mapping[str, str]) -> list[str]:
     """What is not as it was when the run began, one sentence each."""
     found = []
@@ -73,7 +97,7 @@ def changed(run: Earlier, environ: Mapping[str, str]) -> list[str]:
     now, then = run.backend.locate(environ), run.plan.get("trainer") or {}
     if now is not None and now.commit != then.get("commit"):
         found.append(f"the trainer is at commit {now.commit[:12] or 'unknown'} now, and was at {str(then.get('commit'))[:12] or 'unknown'}")
-    return found
+    return found or drift(run, environ)
 
 
 def place_of(run: Earlier, at: int | None = None) -> Place | str:

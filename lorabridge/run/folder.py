@@ -39,6 +39,11 @@ class RunFolder:
         return self.path / "plan.json"
 
     @property
+    def held(self) -> Path:
+        """The lock of the run: config, trainer, weights and data as they were when it began."""
+        return self.path / "run.lock"
+
+    @property
     def events(self) -> Path:
         """The event log."""
         return self.path / "events.jsonl"

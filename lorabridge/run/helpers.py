@@ -1,6 +1,6 @@
 """`python -m lorabridge.run.helpers`: what the supervisor lets others do, because it needs much memory or many imports.
 
-`verify RUN CHECKPOINT` prints why the checkpoint is not what the config asks for; `report RUN` writes the page.
+`verify RUN CHECKPOINT` prints why the checkpoint is not what the config asks for; `report RUN` writes the page, `lock RUN` the lock.
 """
 
 from __future__ import annotations
@@ -21,9 +21,25 @@ def main(argv: list[str]) -> int:
     folder = RunFolder(Path(argv[1]))
     if argv[0] == "verify":
         print(json.dumps({"problem": _problem(folder, Path(argv[2]))}))
+    elif argv[0] == "lock":
+        _lock(folder)
     else:
         _report(folder)
     return 0
+
+
+def _lock(folder: RunFolder) -> None:
+    """What the run is made of, read while it begins: weights by their headers, pictures and captions whole."""
+    from lorabridge.files import write_atomic
+    from lorabridge.plan.lock.build import Wish, build
+    from lorabridge.run.again import as_told
+    from lorabridge.run.index import plan_of
+
+    plan = plan_of(folder)
+    loaded, overrides = as_told(folder, plan)
+    lock, _ = build(loaded, Wish(str(plan["backend"]), "warn", overrides, seed=plan.get("seed")), dict(os.environ))
+    if lock is not None:
+        write_atomic(folder.held, lock.text())
 
 
 def _problem(folder: RunFolder, checkpoint: Path) -> str:

@@ -43,7 +43,10 @@ class Silent:
 
 def supervise(folder: RunFolder, lease: Lease) -> int:
     """Run the job of a folder to its end on leased GPUs; returns the exit code of the verdict."""
-    return launch(_bound(job_of(folder, dict(os.environ)), lease, bool(wish_of(folder).pinned)), Silent()).code
+    job = _bound(job_of(folder, dict(os.environ)), lease, bool(wish_of(folder).pinned))
+    if folder.resolved.is_file():
+        helper([sys.executable, "-m", "lorabridge.run.helpers", "lock", str(folder.path)], stdout=subprocess.DEVNULL)
+    return launch(job, Silent()).code
 
 
 def _bound(job: Job, lease: Lease, pinned: bool) -> Job:
