@@ -90,6 +90,7 @@ def _rung(
     from lorabridge.run.ladder import overrides_for
     from lorabridge.run.ladder_gates import Climb
     from lorabridge.run.prepare import Request, prepare
+    from lorabridge.run.process import Interrupt
     from lorabridge.run.record import read_events
     from lorabridge.run.start import StartError, start
     from lorabridge.run.verdict import verdict_in
@@ -104,11 +105,12 @@ def _rung(
         if isinstance(folder, list):
             say(folder, loaded.texts)
             raise _RefusedError
-        start(folder)
+        with Interrupt() as interrupt:
+            start(folder)
+            click.echo(f"\n{steps} step{'s' if steps > 1 else ''}: {folder.path}")
+            seen = attach(folder, choose(style, sys.stdout), interrupt, stops=True)
     except (StartError, OSError) as error:
         raise click.ClickException(f"the rung of {steps} steps did not begin: {error}") from error
-    click.echo(f"\n{steps} step{'s' if steps > 1 else ''}: {folder.path}")
-    seen = attach(folder, choose(style, sys.stdout), stops=True)
     artifacts = get_backend(backend).artifacts(folder.output, loaded.config.name)
     last = artifacts.checkpoints[-1] if artifacts.checkpoints else None
     delivery = verdict_of(last, loaded, backend, steps) if last is not None else None
