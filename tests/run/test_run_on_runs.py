@@ -206,15 +206,3 @@ def test_fork(begin):
     compared = lb("compare", run.path.name, new.path.name)
     assert "optimizer.lr: " in compared
     assert not supervised(new)
-
-
-def test_data_that_changed_is_drift(begin, tmp_path):
-    run = begin(f"steps(1, 4){STATES}while not (OUT / 'go').exists(): time.sleep(0.05)\nsys.exit(1)")
-    until(run.held.is_file, "the lock")
-    (run.output / "go").touch()
-    ended(run)
-    (tmp_path / "pictures" / "a.txt").write_text("another caption")
-    told = lb("resume", "last", code=1)
-    assert "LB708" in told
-    assert "a.txt" in told
-    lb("resume", "last", "--accept-changes", code=3)
