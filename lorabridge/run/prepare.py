@@ -171,10 +171,9 @@ def _facts(config: Config, request: Request) -> dict[str, Any]:
     """What a watchdog may hold against the trainer; left out where it is not plainly a number of the config."""
     found: dict[str, Any] = {}
     name = config.optimizer.type.rpartition(".")[2].lower()
-    if isinstance(config.optimizer.lr, float) and not name.startswith(_OWN_RATE) and not request.origin:
+    plain = isinstance(config.scheduler.warmup, str)  # "off"; a rise that is written as a part of the run is not counted here
+    if isinstance(config.optimizer.lr, float) and plain and not name.startswith(_OWN_RATE) and not request.origin:
         found |= {"lr": config.optimizer.lr, "schedule": config.scheduler.type}
-        if not isinstance(config.scheduler.warmup, str):
-            found |= {"schedule": ""}
     every = config.save.every
     if not isinstance(every, str) and every.unit == "steps":
         found["save_every"] = int(every.value)
