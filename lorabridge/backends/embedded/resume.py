@@ -27,7 +27,13 @@ def _problem(point: Point) -> str:
 
 
 RESUME = Resume(
-    {"weights": "", "optimizer": "", "step counter": "", "schedule": "set to the counter, over the length of the new run", "data order": ""},
+    {
+        "weights": "",
+        "optimizer": "",
+        "step counter": "",
+        "schedule": "set to the counter, over the length of the new run",
+        "data order": "",
+    },
     True,
     _points,
     _problem,
