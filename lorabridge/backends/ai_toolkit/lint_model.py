@@ -205,6 +205,9 @@ def _qtype(process: Process, key: str, used: bool) -> None:
 def _assistant(process: Process) -> None:
     path, qtype = process.get("model", "assistant_lora_path"), process.get("model", "qtype")
     recovery = process.get("model", "accuracy_recovery_adapter") or (isinstance(qtype, str) and "|" in qtype)
+    if path == "" and process.arch is not None and process.arch.assistant:
+        why = "an empty text is taken for the path of an adapter: the trainer stops while the model is loaded"
+        process.say("LB315", ("model", "assistant_lora_path"), "`assistant_lora_path` is empty", why, "remove the key")
     if path and recovery:
         why = "the trainer stops at once (ValueError)"
         process.say(

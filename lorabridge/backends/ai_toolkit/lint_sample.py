@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from lorabridge.backends.ai_toolkit.lint_job import Process, spell, truthy
+from lorabridge.backends.ai_toolkit.lint_job import Process, number, spell, truthy
 from lorabridge.backends.ai_toolkit.lint_tables import NOISE, PICTURES, SOUNDS, words
 from lorabridge.backends.native.findings import nearest
 
@@ -13,6 +13,8 @@ _WHOLE = words("w h d seed s steps frames num_frames fps ctrl_idx")
 _FRACTION = words("l cfg m network_multiplier gr a ref")
 _TEXT = words("p2 n n2 ctrl_img ev extra_values")
 _NEGATIVE_OPTIONAL = ("qwen_image", "qwen_image_edit", "qwen_image_edit_plus")
+_NEGATIVE_NULL = ("zimage",)
+"""Architectures that were seen to sample with `neg: null` where the guidance does not need one."""
 _NEGATIVE_SEEN = ("sd1", "sd15", "sd2", "sdxl", "ssd", "vega", "flux", "zimage")
 """Architectures whose samplers were seen to fail on the missing negative prompt; the first three lines take it."""
 _CONTROL = ("flux_kontext", "hidream_e1", "qwen_image_edit", "wan21_i2v", "wan22_14b_i2v")
@@ -147,7 +149,8 @@ def _negative(process: Process, section: str, samples: Any) -> None:
     )
     if isinstance(data.get("neg"), str) or each or data.get("neg") not in (None, False):
         return
-    if name in _NEGATIVE_OPTIONAL:
+    guidance = data.get("guidance_scale", 7)
+    if name in _NEGATIVE_OPTIONAL or (name in _NEGATIVE_NULL and data.get("neg", False) is None and number(guidance) and guidance <= 1):
         return
     sure = name in _NEGATIVE_SEEN
     why = "its default is the switch `false`, which the text encoder cannot read: the first sample fails, before the first step"

@@ -142,6 +142,9 @@ def _stray(found: Findings, file: NativeFile, path: KeyPath, where: str) -> None
         )
 
 
+MAX_NAME = 255 - len("_000000000.safetensors")
+
+
 def _name(found: Findings, file: NativeFile, config: dict[str, Any], named: bool) -> None:
     for key in config if file.data.get("job") not in _OTHER_JOBS else ():
         if key not in ("name", "process", "device"):
@@ -166,6 +169,14 @@ def _name(found: Findings, file: NativeFile, config: dict[str, Any], named: bool
             "the name holds a `/`",
             "its files would lie in a folder that is not made: the first save fails",
             "use `-` or `_`",
+        )
+    if len(name.encode()) > MAX_NAME:
+        found.add(
+            "LB315",
+            (file, path),
+            "the name is too long for a file name",
+            f"files are named after it, with a step and an extension behind it: a file name holds 255 bytes, {MAX_NAME} are left",
+            "shorten it",
         )
     if ('"' in name or "\\" in name or any(char < " " for char in name)) and "[name]" in file.text:
         why = "`[name]` is replaced inside JSON: it no longer parses and the trainer stops, or the name becomes another one"

@@ -58,9 +58,9 @@ OTHER_TYPES = (
 JOBS: dict[str, tuple[str, ...]] = {
     "extension": (*TRAINERS, *OTHER_TYPES),
     "train": ("vae", "slider", "slider_old", "lora_hack", "rescale_sd", "esrgan", "reference"),
-    "extract": (), "mod": (), "generate": (),
+    "extract": ("locon", "lora"), "mod": ("rescale_lora",), "generate": ("to_folder",),
 }  # fmt: skip
-"""Job kinds and the process types that each knows; an empty list is not checked."""
+"""Job kinds and the process types that each knows."""
 
 LEGACY = words("sd1 sd15 sd2 sdxl ssd vega sd3 pixart pixart_sigma auraflow flux flex1 lumina2")
 """Architectures of the old loader: they build their noise scheduler from `train.noise_scheduler`."""
@@ -215,8 +215,10 @@ NULL_CRASHES: dict[tuple[str, str], str] = {
     ("network", "type"): "at once", ("network", "network_kwargs"): "after the model is loaded",
     ("save", "max_step_saves_to_keep"): "at the first save", ("save", "save_format"): "at once",
     ("sample", "prompts"): "at once", ("sample", "samples"): "at once", ("sample", "num_frames"): "at once",
+    ("sample", "sample_steps"): "at the first sample",
     ("datasets", "num_repeats"): "when the dataset is loaded", ("datasets", "num_frames"): "when the dataset is loaded",
     ("datasets", "caption_ext"): "when the first picture is read", ("datasets", "augments"): "at once", ("datasets", "controls"): "at once",
+    ("datasets", "scale"): "when the dataset is loaded: no picture is taken",
     **{("datasets", key): "at once" for key in ("network_weight", "token_dropout_rate", "caption_dropout_rate")},
     ("model", "name_or_path"): "at once",
 }  # fmt: skip

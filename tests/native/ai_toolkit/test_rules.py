@@ -40,6 +40,9 @@ ERRORS: list[Row] = [
     ({"/config.process": ["sd_trainer"]}, "LB313 "), ({"/config.lr": 1}, "LB310 config.lr"), ({"/config.model": {}}, "LB311 config.model"),
     ({"/config.training_folder": "/data"}, "LB311 config.training_folder"), ({"type": GONE}, "LB318 "), ({"type": "trainer"}, "LB314 type"),
     ({"training_folder": GONE}, "LB318 "), ({"training_folder": None}, "LB318 training_folder"), ({"training_folder": 5}, "LB313 training_folder"),
+    ({"/job": "generate"}, "LB319 job"), ({"/job": "mod"}, "LB319 job"), ({"/config.name": "x" * 240}, "LB315 config.name"),
+    ({"datasets.0.scale": None}, "LB315 datasets[0].scale"), ({"sample.sample_steps": None}, "LB315 sample.sample_steps"),
+    ({"model.arch": "zimage", "model.name_or_path": "x/y", "model.assistant_lora_path": ""}, "LB315 model.assistant_lora_path"),
     # keys
     ({"trian": {"lr": 1}}, "LB310 trian"), ({"lr": 0.1}, "LB311 lr"), ({"steps": 5}, "LB311 steps"), ({"train.linear": 4}, "LB311 train.linear"), ({"network.lr": 4}, "LB311 network.lr"),
     ({"train.learning_rate": 0.1}, "LB310 train.learning_rate"), ({"train.max_train_steps": 1}, "LB310 train.max_train_steps"), ({"train.optimiser": "adamw"}, "LB310 train.optimiser"),
