@@ -210,19 +210,28 @@ EARLY = frozenset({
 
 NULL_CRASHES: dict[tuple[str, str], str] = {
     **{("train", key): "after the model is loaded" for key in ("steps", "lr", "optimizer", "lr_scheduler", "lr_scheduler_params")},
+    ("train", "gradient_accumulation_steps"): "at once", ("train", "noise_multiplier"): "at the first training step",
+    **{("train", key): "at the first training step" for key in ("min_denoising_steps", "max_denoising_steps")},
     ("train", "batch_size"): "when the dataset is loaded", ("train", "gradient_accumulation"): "at once", ("train", "max_grad_norm"): "at the first training step",
     ("train", "content_or_style"): "at the first training step", ("train", "attention_backend"): "after the model is loaded",
     ("network", "type"): "at once", ("network", "network_kwargs"): "after the model is loaded",
     ("save", "max_step_saves_to_keep"): "at the first save", ("save", "save_format"): "at once",
     ("sample", "prompts"): "at once", ("sample", "samples"): "at once", ("sample", "num_frames"): "at once",
-    ("sample", "sample_steps"): "at the first sample",
+    **{("sample", key): "at the first sample" for key in ("sample_steps", "width", "height", "seed", "guidance_scale")},
     ("datasets", "num_repeats"): "when the dataset is loaded", ("datasets", "num_frames"): "when the dataset is loaded",
     ("datasets", "caption_ext"): "when the first picture is read", ("datasets", "augments"): "at once", ("datasets", "controls"): "at once",
-    ("datasets", "scale"): "when the dataset is loaded: no picture is taken",
+    ("datasets", "scale"): "when the dataset is loaded: no picture is taken", ("datasets", "loss_multiplier"): "at the first training step",
+    **{("datasets", key): "when the dataset is loaded" for key in ("num_workers", "type")},
     **{("datasets", key): "at once" for key in ("network_weight", "token_dropout_rate", "caption_dropout_rate")},
     ("model", "name_or_path"): "at once",
 }  # fmt: skip
-"""Keys whose empty value ends the run, and when. Everywhere else an empty value is a default or off."""
+"""Keys whose empty value ends the run, and when: executed."""
+NULL_FINE = frozenset({
+    *(("train", key) for key in words("noise_offset prompt_dropout_prob reg_weight start_step")),
+    ("network", "linear"), ("network", "linear_alpha"), ("network", "conv"), ("network", "dropout"),
+    ("save", "save_every"), ("datasets", "bucket_tolerance"), ("datasets", "keep_tokens"), ("sample", "sample_every"), ("logging", "log_every"),
+})  # fmt: skip
+"""Numbers whose empty value was executed and harmless. Of every other number with a default, an empty value is not that default."""
 
 WHEN = {
     "train": "after the model is loaded", "network": "when the network is built, after the model load", "save": "at the first save",
@@ -274,3 +283,9 @@ def kind_of(section: str, key: str) -> str:
     """`bool`, `int`, `number`, `str`, `list`, `dict`, two of them with `|`, or nothing where no kind is known."""
     section = "sample" if section == "first_sample" else section
     return KINDS.get((section, key)) or str(contract()["sections"].get(section, {}).get(key, {}).get("type", ""))
+
+
+def default_of(section: str, key: str) -> object:
+    """The default of a key as the trainer's classes state it; None where there is none."""
+    found: object = contract()["sections"].get(section, {}).get(key, {}).get("default")
+    return found

@@ -14,10 +14,12 @@ from lorabridge.backends.ai_toolkit.lint_tables import (
     EARLY,
     LOOSE_INT,
     NULL_CRASHES,
+    NULL_FINE,
     PROCESS_KINDS,
     SECTIONS,
     STRICT_INT,
     WHEN,
+    default_of,
     kind_of,
 )  # fmt: skip
 from lorabridge.backends.native.findings import nearest
@@ -119,17 +121,24 @@ def _values(process: Process, place: Place, section: str, data: Mapping[str, Any
         kind, here = kind_of(section, key), (*place, key)
         named = ("sample" if section == "first_sample" else section, key)
         if value is None:
-            if named in NULL_CRASHES:
-                process.say(
-                    "LB315",
-                    here,
-                    f"`{key}` is empty",
-                    f"the trainer stops {NULL_CRASHES[named]}",
-                    "write a value, or remove the key for its default",
-                )
+            _null(process, here, named)
         elif not kind or _kind(process, here, section, key, value, kind):
             _choice(process, here, named, value)
             _range(process, here, named, value)
+
+
+def _null(process: Process, place: Place, named: tuple[str, str]) -> None:
+    """An empty value replaces the default by nothing."""
+    section, key = named
+    if section == "sample" and not process.samples and named not in EARLY:
+        return
+    default = default_of(section, key)
+    if named in NULL_CRASHES:
+        why = f"the trainer stops {NULL_CRASHES[named]}"
+        process.say("LB315", place, f"`{key}` is empty", why, "write a value, or remove the key for its default")
+    elif number(default) and named not in NULL_FINE:
+        why = "it replaces the default by nothing, and the trainer computes with it"
+        process.say("LB317", place, f"`{key}` is empty", why, f"remove the key for its default, {spell(default)}", "warning")
 
 
 def _kind(process: Process, place: Place, section: str, key: str, value: Any, kind: str) -> bool:

@@ -43,6 +43,8 @@ ERRORS: list[Row] = [
     ({"/job": "generate"}, "LB319 job"), ({"/job": "mod"}, "LB319 job"), ({"/config.name": "x" * 240}, "LB315 config.name"),
     ({"datasets.0.scale": None}, "LB315 datasets[0].scale"), ({"sample.sample_steps": None}, "LB315 sample.sample_steps"),
     ({"model.arch": "zimage", "model.name_or_path": "x/y", "model.assistant_lora_path": ""}, "LB315 model.assistant_lora_path"),
+    ({"train.noise_multiplier": None}, "LB315 train.noise_multiplier"), ({"datasets.0.num_workers": None}, "LB315 datasets[0].num_workers"),
+    ({"datasets.0.type": None}, "LB315 datasets[0].type"), ({"sample.width": None}, "LB315 sample.width"), ({"train.min_denoising_steps": None}, "LB315 train.min_denoising_steps"),
     # keys
     ({"trian": {"lr": 1}}, "LB310 trian"), ({"lr": 0.1}, "LB311 lr"), ({"steps": 5}, "LB311 steps"), ({"train.linear": 4}, "LB311 train.linear"), ({"network.lr": 4}, "LB311 network.lr"),
     ({"train.learning_rate": 0.1}, "LB310 train.learning_rate"), ({"train.max_train_steps": 1}, "LB310 train.max_train_steps"), ({"train.optimiser": "adamw"}, "LB310 train.optimiser"),
@@ -145,6 +147,7 @@ ERRORS: list[Row] = [
 ]  # fmt: skip
 
 WARNINGS: list[Row] = [
+    ({"train.cfg_scale": None}, "LB317 train.cfg_scale"),
     ({"device": "cuda:1"}, "LB312 device"), ({"type": "ui_trainer"}, "LB315 type"), ({"train.weight_jitter": 0.1}, "LB312 train.weight_jitter"), ({"model.in_context": True}, "LB312 model.in_context"), ({"model.dtype": "fp16"}, "LB312 model.dtype"),
     ({"model.model_kwargs": {"match_target_rez": True}}, "LB310 model.model_kwargs.match_target_rez"), ({"network": GONE}, "LB323 network"), ({"network": None}, "LB323 network"), ({"network.linear_alpha": 8}, "LB312 network.linear_alpha"),
     ({**SDXL, "network.linear_alpha": GONE}, "LB318 network"), ({"network.conv": 4}, "LB312 network.conv"), ({"network.rank": 8}, "LB319 network.linear"), ({"network.linear": GONE, "network.linear_alpha": GONE}, "LB318 network"),
@@ -173,6 +176,7 @@ WARNINGS: list[Row] = [
 ]  # fmt: skip
 
 GOOD: list[dict[str, Any]] = [
+    {"train.start_step": None}, {"save.save_every": None}, {"datasets.0.bucket_tolerance": None}, {"network.dropout": None},
     {}, FLUX, QWEN, EDIT, SDXL, KONTEXT, {"type": "sd_trainer"}, {"save.save_every": None}, {"save.save_every": 0}, {"logging": {"log_every": None}}, {"save.max_step_saves_to_keep": 0}, {"sample.sample_every": 0},
     {"train.optimizer": "AdamW"}, {"train.optimizer": "Prodigy", "train.lr": 1.0}, {"train.optimizer": "adafactor", "train.optimizer_params": {"eps": [1e-30, 0.001]}}, {"train.optimizer_params": {"weight_decay": 0.01, "betas": [0.9, 0.99]}},
     {"train.lr_scheduler": "cosine", "train.lr_scheduler_params": {"eta_min": 1e-6}}, {"train.lr_scheduler": "constant_with_warmup", "train.lr_scheduler_params": {"num_warmup_steps": 100}}, {"train.lr_scheduler": "linear", "train.lr_scheduler_params": {"start_factor": 1.0, "end_factor": 0.1}},
