@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lorabridge.backends.base import Installation
+from lorabridge.contracts.git import commit_of
 
 Problems = Callable[[Path, Path], Iterable[str]]
 
@@ -51,29 +52,3 @@ def _python(home: Path, named: str | None) -> Path:
     inside = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
     own = (home.joinpath(folder, *inside) for folder in ("venv", ".venv"))
     return next((python for python in own if python.is_file()), Path(sys.executable))
-
-
-def commit_of(home: Path) -> str:
-    """The commit that is checked out, read from git's own files; empty when it cannot be read."""
-    git = home / ".git"
-    try:
-        if git.is_file():
-            git = (home / git.read_text(encoding="utf-8").partition("gitdir:")[2].strip()).resolve()
-        head = (git / "HEAD").read_text(encoding="utf-8").strip()
-        return _reference(git, head.removeprefix("ref:").strip()) if head.startswith("ref:") else head
-    except (OSError, UnicodeDecodeError):
-        return ""
-
-
-def _reference(git: Path, name: str) -> str:
-    common = git / "commondir"
-    folders = [git] + ([(git / common.read_text(encoding="utf-8").strip()).resolve()] if common.is_file() else [])
-    for folder in folders:
-        if (folder / name).is_file():
-            return (folder / name).read_text(encoding="utf-8").strip()
-        packed = folder / "packed-refs"
-        for line in packed.read_text(encoding="utf-8").splitlines() if packed.is_file() else ():
-            commit, _, ref = line.partition(" ")
-            if ref.strip() == name:
-                return commit
-    return ""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lorabridge import __version__
 from lorabridge.backends.base import Installation
-from lorabridge.backends.checkout import commit_of
+from lorabridge.contracts.git import commit_of
 from lorabridge.plan.lock.content import whole
 from lorabridge.plan.lock.model import Trainer
 
