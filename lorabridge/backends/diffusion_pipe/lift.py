@@ -19,6 +19,7 @@ from lorabridge.backends.engine import lift_rows
 from lorabridge.diagnostics import Diagnostic
 
 _INCLUDE = re.compile(r"--include[= ]+['\"]?localhost:([\d,]+)")
+_WAN = re.compile(r"wan-?_?2[._]?1")
 _RESUME = re.compile(r"--resume_from_checkpoint[= ]+['\"]?([^\s'\"\\]+)")
 
 
@@ -31,6 +32,17 @@ def lift(sources: Mapping[str, str]) -> Lifted:
         state.set(path, value, origins[path])
     state.set("lorabridge", 1)
     arch = lift_model(state, main, datasets.get("dataset", {}))
+    if arch == "wan" and state.data["model"]["family"] == "wan21" and not _WAN.search(str(main["model"]).lower()):
+        found.append(
+            Diagnostic(
+                "LB302",
+                "the files do not tell Wan 2.1 and Wan 2.2 apart: Wan 2.1 is assumed",
+                None,
+                "hint",
+                "the trainer asks the checkpoint itself",
+                "set `model.family` and `model.variant`",
+            )
+        )
     if arch not in ARCHS and not found:
         found.append(_unknown_type(arch))
     _length(state)
