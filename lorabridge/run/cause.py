@@ -75,16 +75,16 @@ def find_cause(stage: StageView, code: int | None, lines: Sequence[str], config:
     where = root.path or "" if root is not None else ""
     found = known(text) or (known(_by_signal(-code)) if code is not None and code < 0 and root is None else None)
     said = _said_where(config, text) if config is not None else ""
-    if found is None:
-        return Cause(short(text, 300) + said, "", "", where)
+    if found is None or (root is None and code is not None and code < 0):  # a signal has its own words
+        return Cause(short(text, 300) + said, found[2] if found else "", found[0].name if found else "", where)
     row, what, fix = found
-    return Cause(f"{what} ({short(text, 300)}){said}", fix, row.name, where)
+    return Cause(f"{short(text, 300)} ({what}){said}", fix, row.name, where)
 
 
-def cause_of(stage: StageView, code: int | None, lines: Sequence[str]) -> str:
-    """The trainer's own last words, without the stage and the log."""
-    root = root_of(raised(lines))
-    return short(root.text if root is not None and root.text else stage.error or _without_traceback(code, lines), 300)
+def cause_of(stage: StageView, code: int | None, lines: Sequence[str], config: Any = None) -> str:
+    """One sentence, without the stage and the log: what happened, in the trainer's own words too, and the way out where it is known."""
+    cause = find_cause(stage, code, lines, config)
+    return f"{cause.text}; {cause.fix}" if cause.fix else cause.text
 
 
 def _without_traceback(code: int | None, lines: Sequence[str]) -> str:

@@ -19,13 +19,13 @@ class Known:
     fix: str
 
 
-_MEMORY = "`memory.gradient_checkpointing: true`, `train.batch_size: 1` with more `train.gradient_accumulation`, `memory.blocks_to_swap`, `model.quantize`, a smaller resolution; or `--on-oom retry`"
+_MEMORY = "`memory.gradient_checkpointing: true`, `train.batch_size: 1` with more `train.gradient_accumulation`, `memory.blocks_to_swap`, `model.quantize`, a smaller resolution"
 _PATHS = "correct the path; `lorabridge check --paths` finds it beforehand"
 
 KNOWN: tuple[Known, ...] = (
     Known("gpu-memory", r"(?:CUDA|HIP|XPU|MPS backend)[^\n]{0,20} out of memory|OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED", "the GPU's memory was not enough", _MEMORY),
     Known("main-memory", r"MemoryError|Cannot allocate memory|can't allocate memory|bad_alloc|not enough memory: you tried", "the machine's main memory was not enough", "fewer `train.workers`, `memory.blocks_to_swap: off`, caches on disk, or more memory"),
-    Known("killed", r"SIGKILL|return code = -9|exit code -9|^Killed$|exit (?:status )?137", "the system killed the trainer, most likely because main memory ran out", "`dmesg` tells; fewer `train.workers`, no block swap, or more memory"),
+    Known("killed", r"SIGKILL|return code = -9|exit code -9|^Killed$|exit (?:status )?137", "the trainer was killed; when nobody did it, main memory had run out", "`dmesg` tells; fewer `train.workers`, no block swap, or more memory"),
     Known("shared-memory", r"unable to open shared memory|DataLoader worker .* is killed by signal|insufficient shared memory", "the data loader's processes ran out of shared memory", "`train.workers: 0`, or a container with `--shm-size 8g`"),
     Known("segfault", r"SIGSEGV|SIGBUS|Segmentation fault|return code = -11|Bus error", "the trainer crashed inside a library", "the versions of torch, the driver and the attention kernel must fit each other; `memory.attention: sdpa` is the safest; /dev/shm may be full"),
     Known("disk-full", r"No space left on device|StorageFull|Errno 28|Disk quota exceeded", "the disk is full", "free some space or set `output.dir` elsewhere; `save.keep_last` limits what is kept"),

@@ -1,4 +1,4 @@
-"""`--on-oom retry`: the one named setting that the next attempt changes."""
+"""After an out-of-memory: the one named setting that the next attempt changes."""
 
 from __future__ import annotations
 

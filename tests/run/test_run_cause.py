@@ -29,7 +29,7 @@ def test_recorded_failures(log, cause):
     assert LOGS is not None
     lines = read_tail(LOGS / log)
     found = cause_of(StageView("train"), 1, lines)
-    assert found.startswith(cause)
+    assert cause in found
     assert not out_of_memory(lines)
 
 
@@ -79,7 +79,7 @@ def test_launchers_and_escapes_are_left_out(tmp_path):
 
 def test_without_a_traceback():
     assert cause_of(StageView("train", error="the job is not usable"), 2, ["x"]) == "the job is not usable"
-    assert cause_of(StageView("train"), -11, []) == "ended by SIGSEGV from outside"
+    assert cause_of(StageView("train"), -11, []).startswith("ended by SIGSEGV from outside; the versions of torch")
     assert cause_of(StageView("train"), 1, ["usage: x", "x: error: no such option"]) == "exit code 1, last words: x: error: no such option"
     assert cause_of(StageView("train"), 1, ["steps: 10%|# | 1/10 [00:01<00:09]"]) == "exit code 1, and nothing was said"
     assert len(cause_of(StageView("train"), 1, ["y" * 9999])) < 330

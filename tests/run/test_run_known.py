@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lorabridge.config.load import load
-from lorabridge.run.cause import find_cause, read_tail
+from lorabridge.run.cause import cause_of, find_cause, read_tail
 from lorabridge.run.causes import KNOWN, known
 from lorabridge.run.retry import Edit, next_attempt
 from lorabridge.run.view import StageView
@@ -175,3 +175,12 @@ def test_only_what_the_trainer_can_do(tmp_path):
 def load_config(tmp_path):
     (tmp_path / "y.yaml").write_text(BASE + "train: {for: 10 steps}\n")
     return load(tmp_path / "y.yaml").config
+
+
+def test_the_sentence_of_a_verdict_has_the_way_out():
+    lines = ["Traceback (most recent call last):", '  File "a.py", line 3, in f', "ModuleNotFoundError: No module named 'torchao'"]
+    assert cause_of(StageView("train"), 1, lines) == (
+        "ModuleNotFoundError: No module named 'torchao' (the Python package `torchao` is not installed in the trainer's environment);"
+        " install the trainer's requirements again, in its own environment"
+    )
+    assert "killed" not in cause_of(StageView("train"), -9, []), "nobody knows who did it"

@@ -91,7 +91,7 @@ ROWS: tuple[Code, ...] = (
         "LB727",
         "out of memory while training",
         "An error told of memory that was not there.",
-        "The run has ended; `--on-oom retry` tries again with one smaller setting.",
+        "The run ends; a smaller setting of the same intent may fit.",
     ),
     Code(
         "LB728",

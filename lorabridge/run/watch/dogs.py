@@ -44,7 +44,7 @@ def not_finite(seen: Seen, sign: Sign | None, facts: Facts, now: float) -> str:
     if not isinstance(sign, Event):
         return ""
     if sign.event == "progress" and sign.loss is not None and not math.isfinite(sign.loss):
-        return f"the loss is {sign.loss} at step {sign.step}: the adapter learns nothing more"
+        return f"the loss is {sign.loss}, not a finite number at step {sign.step}: the adapter learns nothing more"
     if sign.event in ("warning", "error") and sign.code in _NOT_FINITE:
         return f"the trainer says `{sign.text}` at step {sign.step or seen.step or 0}: the adapter learns nothing more"
     return ""

@@ -34,7 +34,7 @@ WATCHDOGS: tuple[Watchdog, ...] = (
     Watchdog("hang", "LB724", dogs.hanging, "stop", "60 s after the trainer said that it failed, when it still lives (diffusion-pipe after an exception while caching)", reason="failed"),
     Watchdog("no-training", "LB725", dogs.untrained, "warn", "when a training stage ends with exit code 0 and the planned steps were not done"),
     Watchdog("steps-backwards", "LB726", dogs.backwards, "warn", "when the step counter runs back, or begins below the step that a resumed run goes on from"),
-    Watchdog("out-of-memory", "LB727", dogs.out_of_memory, "stop", "when an error tells of memory that was not there; `--on-oom retry` makes it a retry", reason="out of memory"),
+    Watchdog("out-of-memory", "LB727", dogs.out_of_memory, "warn", "when an error tells of memory that was not there; the trainer ends by itself (one that does not is ended as a `hang`)", reason="out of memory"),
     Watchdog("oom-skipped", "LB728", dogs.batches_skipped, "warn", "when ai-toolkit leaves out a batch that did not fit (it gives up at the fourth in a row)"),
     Watchdog("disk-full", "LB729", dogs.disk_short, "stop", "when less is free than the next save takes"),
     Watchdog("disk-low", "LB730", dogs.disk_low, "warn", "when fewer than three more saves fit, or 1 GB where their size is not known"),

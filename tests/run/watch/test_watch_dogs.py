@@ -69,7 +69,7 @@ class Fault:
 
 
 FAULTS = [
-    Fault("loss-not-finite", [step(46, math.nan)], "nan at step 46"),
+    Fault("loss-not-finite", [step(46, math.nan)], "nan, not a finite number at step 46"),
     Fault("loss-not-finite", [Event("warning", 45, text="loss is nan", code="nan")], "loss is nan"),
     Fault("loss-not-finite", [Event("error", 46, text="the loss is nan in step 46", code="not_finite")], "step 46"),
     Fault("loss-zero", [step(46, 0.0), step(47, 0.0)], "exactly 0 at step 47"),
