@@ -12,6 +12,7 @@ from lorabridge.config.schema import Config
 from lorabridge.diagnostics import CODES
 from lorabridge.families import FAMILIES
 from lorabridge.plan.catalog import family_lines, overview_lines
+from lorabridge.plan.matrix import counts, matrix_lines, recorded
 
 _TOP = "<!-- Derived from the tables by scripts/make_docs.py. Change the tables, not this page. -->\n\n"
 _RAW = (("zero", "0"), ("empty", '""'), ("null", "null"), ("absent", "left out"))
@@ -61,7 +62,24 @@ def coverage_page() -> str:
         + "; ".join(f"{backends[name].TITLE}: {count} of {total} keys can be said" for name, count in counts.items())
         + ". The rest is refused, with the reason."
     )
-    return _TOP + "\n".join(lines) + "\n"
+    return _TOP + "\n".join([*lines, *_meanings({name: backend.TITLE for name, backend in backends.items()})]) + "\n"
+
+
+def _meanings(titles: dict[str, str]) -> Iterator[str]:
+    """The matrix of meanings, with what is covered."""
+    covered = {name: counts(name) for name in titles}
+    done, total = (sum(pair[index] for pair in covered.values()) for index in (0, 1))
+    commits = ", ".join(f"{title} {(recorded(name) or {}).get('commit', '')[:7]}".strip() for name, title in titles.items())
+    yield (
+        "\n## Meanings\n\nEvery field of the Qwen-Image paper, and every field with a special meaning, with a zero, an empty value, `null`, left"
+        " out, and with an ordinary value: what is written, and what the trainer's own code uses then. Each cell was compiled and the trainer's"
+        f" configuration code executed on it ({commits}); where a condition of its training code depends on the value, one is evaluated beside"
+        " it. `scripts/record_meanings.py` records, `tests/prove/test_matrix.py` compiles every cell again, and asks again where a checkout is"
+        " given. What has no evidence is named with the reason there (`NO_EVIDENCE`): mostly the environment of the process, and parts that a model"
+        " lacks.\n"
+    )
+    yield f"**Covered: {done} of {total}** (" + ", ".join(f"{titles[name]} {a} of {b}" for name, (a, b) in covered.items()) + ").\n"
+    yield from matrix_lines(titles)
 
 
 def _cell(path: str, backend: Backend) -> tuple[str, bool]:

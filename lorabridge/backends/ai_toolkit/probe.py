@@ -13,12 +13,13 @@ import os
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from lorabridge.backends.probes.answer import said, serve
 from lorabridge.backends.probes.guard import forbid
-from lorabridge.backends.probes.reads import flat, key_of
+from lorabridge.backends.probes.reads import decisions, flat, key_of, parsed
 from lorabridge.backends.probes.stand_ins import install
 
 READERS = ("yaml", "oyaml", "numpy")
@@ -40,7 +41,7 @@ def reply(question: dict[str, Any]) -> dict[str, Any]:
     """`{"job"}` to `{"used": {"job.yaml": {key: value}}, "errors"}`; keys are those of the file, sections dotted."""
     errors: list[str] = []
     used: dict[str, Any] = {}
-    answer = {"used": {"job.yaml": used}, "errors": errors}
+    answer: dict[str, Any] = {"used": {"job.yaml": used}, "errors": errors}
     try:
         raw = importlib.import_module("toolkit.config").get_config(question["job"])
         job = importlib.import_module("jobs").BaseJob(raw)
@@ -52,7 +53,25 @@ def reply(question: dict[str, Any]) -> dict[str, Any]:
         return answer
     for index, process in enumerate(job.process):
         used |= {f"config.process.{index}.{key}": value for key, value in _process(process)}
+        if question.get("decide"):
+            answer["decisions"] = {"job.yaml": _decisions(Path(question["home"]), process, f"config.process.{index}.")}
     return answer
+
+
+def _decisions(home: Path, process: Any, prefix: str) -> dict[str, list[list[Any]]]:
+    """What the conditions on the configuration objects in the training code come to."""
+    found: dict[str, list[list[Any]]] = {}
+    for file in (home / "jobs/process/BaseSDTrainProcess.py", home / "extensions_built_in/sd_trainer/SDTrainer.py"):
+        for key, place, text, held in decisions(parsed(file), file.relative_to(home).as_posix(), _mentions, {"self": process}):
+            found.setdefault(f"{prefix}{key}", []).append([place, text, held])
+    return found
+
+
+def _mentions(node: ast.expr) -> Iterator[str]:
+    sections = {name: section for section, name in SECTIONS.items()}
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Attribute) and isinstance(inner.value, ast.Attribute) and inner.value.attr in sections:
+            yield f"{sections[inner.value.attr]}.{inner.attr}"
 
 
 def _quiet() -> None:
@@ -144,6 +163,7 @@ def _attributes(cls: type) -> dict[str, list[str]]:
     return found
 
 
+@cache
 def _tree(cls: type) -> ast.AST:
     try:
         return ast.parse(textwrap.dedent(inspect.getsource(cls)))

@@ -19,7 +19,7 @@ from typing import Any
 
 from lorabridge.backends.probes.answer import plain, said, serve
 from lorabridge.backends.probes.guard import forbid
-from lorabridge.backends.probes.reads import Noted, cut, flat, key_of, lookup, parsed, passed_on, readings, run
+from lorabridge.backends.probes.reads import Noted, cut, decisions, flat, key_of, lookup, parsed, passed_on, readings, run
 from lorabridge.backends.probes.stand_ins import install
 
 READERS = ("toml", "numpy")
@@ -70,6 +70,8 @@ def reply(question: dict[str, Any]) -> dict[str, Any]:
         errors.append(f"main.toml: no model type `{lookup(main, 'model.type')}`")
     used, places = _main(home, files, main, written)
     answer["used"]["main.toml"], answer["places"]["main.toml"] = used, places
+    if question.get("decide"):
+        answer["decisions"] = {"main.toml": _decisions(home, files, main)}
     for name in question["datasets"]:
         try:
             answer["used"][Path(name).name] = _dataset(toml.load(name), str(lookup(main, "model.type")), cls)
@@ -78,6 +80,24 @@ def reply(question: dict[str, Any]) -> dict[str, Any]:
     if question.get("argv"):
         answer["used"]["train"] = _options(home, question["argv"], errors)
     return answer
+
+
+def _decisions(home: Path, files: list[Path], main: dict[str, Any]) -> dict[str, list[list[Any]]]:
+    """What the conditions on the configuration come to."""
+    space = {"config": main, "model_config": main.get("model", {}), "adapter_config": main.get("adapter", {})}
+    found: dict[str, list[list[Any]]] = {}
+    for file in files:
+        for key, place, text, held in decisions(parsed(file), file.relative_to(home).as_posix(), _mentions, space):
+            found.setdefault(key, []).append([place, text, held])
+    return found
+
+
+def _mentions(node: ast.expr) -> Iterator[str]:
+    for inner in ast.walk(node):
+        read = key_of(inner)
+        section = table(read[0]) if read is not None else None
+        if read is not None and section is not None:
+            yield f"{section}.{read[1]}".lstrip(".")
 
 
 def _sources(home: Path, kind: str) -> tuple[list[Path], Any]:

@@ -7,6 +7,7 @@ would train or encode. Then the dataset file goes through `load_user_config` and
 from __future__ import annotations
 
 import argparse
+import ast
 import contextlib
 import importlib
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 
 from lorabridge.backends.probes.answer import said, serve
 from lorabridge.backends.probes.guard import forbid
+from lorabridge.backends.probes.reads import decisions, parsed
 from lorabridge.backends.probes.stand_ins import install
 
 READERS = ("toml", "voluptuous")
@@ -52,8 +54,30 @@ def reply(question: dict[str, Any]) -> dict[str, Any]:
     if question["config"]:
         answer["used"][question["config"]] = values
         answer["outside"] = {question["config"]: _outside(actions, args)}
+    if question["config"] and getattr(args, "sample_prompts", None):
+        prompts = importlib.import_module("musubi_tuner.training.sampling_prompts").load_prompts(args.sample_prompts)
+        answer["used"][Path(args.sample_prompts).name] = {
+            f"{i}.{key}": value for i, item in enumerate(prompts) for key, value in item.items()
+        }
+    if question.get("decide") and question["config"]:
+        answer["decisions"] = {question["config"]: _decisions(Path(question["home"]) / "src" / "musubi_tuner", script, args)}
     answer["used"]["dataset.toml"] = _datasets(utils, question["dataset"], args, errors)
     return answer
+
+
+def _decisions(home: Path, script: str, args: argparse.Namespace) -> dict[str, list[list[Any]]]:
+    """What the conditions on `args` in the training code come to."""
+    found: dict[str, list[list[Any]]] = {}
+    for file in (*sorted((home / "training").glob("*.py")), home / "utils" / "train_utils.py", home / f"{script}.py"):
+        for key, place, text, held in decisions(parsed(file), file.relative_to(home).as_posix(), _mentions, {"args": args}):
+            found.setdefault(key, []).append([place, text, held])
+    return found
+
+
+def _mentions(node: ast.expr) -> Iterator[str]:
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Attribute) and isinstance(inner.value, ast.Name) and inner.value.id == "args":
+            yield inner.attr
 
 
 def _outside(actions: list[Any], args: argparse.Namespace) -> dict[str, list[str]]:

@@ -82,7 +82,7 @@ DATASET_ROWS: tuple[Row, ...] = (
     cannot("datasets[].captions.shuffle", "the embeddings of the captions are cached", fix="remove it"),
     cannot("datasets[].captions.keep_tokens", "it shuffles no captions"),
     cannot("datasets[].captions.default", "pictures without a caption file are dropped (datasources.py)", fix="write the missing caption files"),
-    via("datasets[].repeats", ":num_repeats", _whole, float, evidence="CU:138"),
+    via("datasets[].repeats", ":num_repeats", _whole, evidence="CU:138"),
     same("datasets[].batch_size", ":batch_size", evidence="CU:137"),
     same("datasets[].bucket", ":enable_bucket", evidence="CU:140: unset crops everything to one shape"),
     _row("datasets[].upscale", ":bucket_no_upscale", {True: False, False: True}, "CU:141"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ def cut(file: Path, *names: str) -> ast.Module:
     return ast.Module([node for node in parsed(file).body if wanted(node)], [])
 
 
+@cache
 def parsed(file: Path) -> ast.Module:
     """The tree of a file. Raises OSError, SyntaxError."""
     return ast.parse(file.read_text(encoding="utf-8"), str(file))
@@ -154,3 +156,36 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
                 yield from flat(item, f"{prefix}{key}.{index}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def decisions(
+    tree: ast.AST, name: str, mentions: Callable[[ast.expr], Iterator[str]], space: Mapping[str, Any]
+) -> Iterator[tuple[str, str, str, bool]]:
+    """What the conditions of a file come to: dotted key, `file:line`, the expression, whether it holds.
+
+    Only what needs no more than the names in `space` is evaluated; of an `and` or `or`, the parts that do.
+    """
+    for node in ast.walk(tree):
+        test = getattr(node, "test", None)
+        if isinstance(node, ast.If | ast.IfExp | ast.While | ast.Assert) and isinstance(test, ast.expr):
+            for part in _parts(test, set(space)):
+                found = list(mentions(part))
+                if not found:
+                    continue
+                try:
+                    held = bool(eval(compile(ast.Expression(part), "condition", "eval"), dict(space)))
+                except Exception:
+                    continue
+                for key in found:
+                    yield key, f"{name}:{part.lineno}", ast.unparse(part)[:120], held
+
+
+def _parts(test: ast.expr, known: set[str]) -> Iterator[ast.expr]:
+    names = {node.id for node in ast.walk(test) if isinstance(node, ast.Name)}
+    if names <= known | {"None", "len", "isinstance", "str", "int", "float", "list"}:
+        yield test
+    elif isinstance(test, ast.BoolOp):
+        for value in test.values:
+            yield from _parts(value, known)
+    elif isinstance(test, ast.UnaryOp):
+        yield from _parts(test.operand, known)
