@@ -182,7 +182,7 @@ class DatasetConfig:
     "jobs/__init__.py": '''
 class BaseJob:
     def __init__(self, config):
-        self.config, self.job = config["config"], config["job"]
+        self.config, self.job, self.meta = config["config"], config["job"], config.get("meta", {})
         self.name = self.config["name"]
 
     def load_processes(self, kinds):

@@ -46,7 +46,7 @@ def reply(question: dict[str, Any]) -> dict[str, Any]:
         raw = importlib.import_module("toolkit.config").get_config(question["job"])
         job = importlib.import_module("jobs").BaseJob(raw)
         _quiet()
-        used |= {"job": job.job, "config.name": job.name}
+        used |= {"job": job.job, "config.name": job.name, **{f"meta.{key}": value for key, value in flat(getattr(job, "meta", {}))}}
         job.load_processes(_processes())
     except BaseException as error:
         errors.append(said(error))

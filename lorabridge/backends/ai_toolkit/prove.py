@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,8 @@ def questions(plan: Plan, folder: str) -> Iterator[Question]:
 
 def same(claim: Claim, used: Any) -> bool:
     """Attributes hold what was written; the tag of an architecture is for its screens (config_modules.py:765), and a 1.0-Flex is a FLUX."""
+    if claim.key.startswith("meta.") and isinstance(claim.value, str) and "[name]" in claim.value:  # its reader puts the job's name there
+        return isinstance(used, str) and re.fullmatch(".+".join(map(re.escape, claim.value.split("[name]"))), used) is not None
     if claim.key.endswith(".model.arch"):
         plain = str(claim.value).partition(":")[0]
         return bool(used == ("flux" if plain == "flex1" else plain))
