@@ -33,3 +33,8 @@ def test_guidance_is_never_written_where_training_has_none() -> None:
     made = plan("model: {guidance: 3}", site=LENIENT)
     assert made.ok
     assert "guidance_scale" not in made.files[0].text
+
+
+def test_the_precision_that_it_always_trains_in_may_be_said() -> None:
+    assert plan("adapter: {dtype: fp32}").ok
+    assert codes(plan("adapter: {dtype: bf16}")) == [("LB301", "adapter.dtype")]
