@@ -7,7 +7,7 @@ What cannot be done so (shared anchors, a block that holds comments, lists that 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -140,10 +140,14 @@ class _Place:
 
     def __init__(self, text: str, path: KeyPath) -> None:
         self.text, self.path = text, path
-        root = yaml.compose(text, Loader=_Loader)
+        try:
+            root = yaml.compose(text, Loader=_Loader)
+        except yaml.YAMLError as error:  # the composer in C takes a few things that this one does not, such as `[0?]`
+            raise EditError(
+                f"the file holds YAML that is read in two ways ({error}); put that value in quotes".replace("\n", " ")
+            ) from error
         if not isinstance(root, yaml.MappingNode):
             raise EditError("the file is not a mapping")
-        self.shared = _shared(root)
         self.node: yaml.Node = root
         self.depth = 0
         self._own(root)
@@ -153,8 +157,8 @@ class _Place:
             self._own(inner)
 
     def _own(self, node: yaml.Node) -> None:
-        start = self.text[node.start_mark.index : node.start_mark.index + 1]
-        if id(node) in self.shared or (start and start in "&*!"):
+        """An anchored node, also where an alias leads to it, begins at its anchor: what is set there would change elsewhere."""
+        if self.text[node.start_mark.index : node.start_mark.index + 1] in ("&", "*", "!"):
             raise EditError(f"`{show(self.path[: self.depth])}` is shared by an anchor; change it by hand")
 
     def splice(self, value: Any) -> Splice:
@@ -262,26 +266,3 @@ def _end(node: yaml.Node) -> int:
         whole = buffer if buffer is not None else ""
         return len(whole[: node.end_mark.index].rstrip()) if whole else int(node.end_mark.index)
     return int(node.end_mark.index)
-
-
-def _shared(root: yaml.Node) -> set[int]:
-    """Nodes that stand in more than one place."""
-    seen: set[int] = set()
-    twice: set[int] = set()
-    for node in _nodes(root, twice, seen):
-        seen.add(id(node))
-    return twice
-
-
-def _nodes(node: yaml.Node, twice: set[int], seen: set[int]) -> Iterator[yaml.Node]:
-    if id(node) in seen:
-        twice.add(id(node))
-        return
-    yield node
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            yield from _nodes(key, twice, seen)
-            yield from _nodes(value, twice, seen)
-    elif isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            yield from _nodes(item, twice, seen)

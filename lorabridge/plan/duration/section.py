@@ -90,8 +90,10 @@ def _span(low: float, mid: float, high: float) -> str:
 
 
 def _time(seconds: float) -> str:
-    """`2 h 05 min`, `12 min`, `3.4 s`."""
+    """`2 h 05 min`, `12 min`, `2 min 10 s`, `3.4 s`."""
     if seconds < 100:
         return f"{seconds:.3g} s"
+    if seconds < 600:
+        return f"{round(seconds) // 60} min {round(seconds) % 60:02} s"
     minutes = round(seconds / 60)
     return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"{minutes} min"

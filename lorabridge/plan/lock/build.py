@@ -83,10 +83,11 @@ def _plan(loaded: Loaded, wish: Wish, seed: int | None, root: Path) -> dict[str,
     """The digest of each compiled file that is run or read, made for a folder that no machine has. The report is for people."""
     plain = loaded.config and portable_config(loaded.config, root)
     site = Site(ROOT, f"{ROOT}/output", wish.unsupported, seed, "config.yaml", f"{ROOT}/files")
-    plan: Plan = compile_config(replace(loaded, config=plain), wish.backend, site)
+    nameless = replace(loaded, config=plain, file="config.yaml")
+    plan: Plan = compile_config(nameless, wish.backend, site)
     return {
         item.path: f"sha256:{hashlib.sha256(item.text.encode()).hexdigest()}"
-        for item in compiled_files(plan, loaded)
+        for item in compiled_files(plan, nameless)
         if item.path != "report.md"
     }
 

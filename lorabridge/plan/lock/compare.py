@@ -29,7 +29,7 @@ def _drift(code: str, message: str, span: Span | None = None, path: str = "", wh
 
 
 def _config(then: Lock, now: Lock, where: Where) -> Iterator[Diagnostic]:
-    for key in ("backend", "source", "unsupported", "overrides"):
+    for key in ("backend", "unsupported", "overrides"):
         before, after = getattr(then, key), getattr(now, key)
         if before != after and not (key == "overrides" and then.values == now.values):
             yield _drift("LB621", f"the lock was made for {key} {_shown(before)}, this is {_shown(after)}")

@@ -20,7 +20,7 @@ _SLACK = Amount(0.01, 0.03, 0.08)
 _VAE_PIXEL = Amount(1200, 2200, 4600)
 """Bytes for each pixel while a picture is encoded or decoded without tiles: a guess from 128 to 512 channels in half precision, several
 of them alive at once. Clips are worked on in pieces by every trainer; a piece is taken as `_PIECE` frames."""
-_PIECE = Amount(1, 5, 17)
+_PIECE = Amount(1, 4, 9)
 _DEQUANTIZED = Amount(0.1, 0.5, 1.0)
 """Share of one block's half-precision weights that exists while a quantized block is passed back: a guess."""
 

@@ -188,6 +188,14 @@ def test_large_weights_are_told_by_their_header_unless_asked(world: World, tmp_p
     assert content.weights(other, full=False) != first
 
 
+def test_the_name_of_the_config_does_not_matter(world: World) -> None:
+    path, models = world
+    then = locked(path, models)
+    other = path.with_name("other.yaml")
+    path.rename(other)
+    assert compare(then, locked(other, models)) == []
+
+
 def test_a_link_that_leads_back_up_ends(world: World, tmp_path: Path) -> None:
     (tmp_path / "here/pics/deep/up").symlink_to(tmp_path / "here/pics")
     assert len(locked(*world).data["datasets[0].images"].files) == 6

@@ -115,6 +115,27 @@ def test_each_switch_goes_the_right_way() -> None:
     assert _need("preservation: {class: cat}\n").mid > plain
 
 
+def test_kinds_of_adapters_and_stages() -> None:
+    lora = estimated(config("qwen-image", "base", rank=16), "musubi").trained.mid
+    loha = "model: {family: qwen-image}\ndatasets: [{images: p}]\nadapter: {type: loha, rank: 16}\n"
+    lokr, dora = loha.replace("loha", "lokr"), loha.replace("loha", "dora")
+    assert estimated(loha, "musubi").trained.mid == 2 * lora
+    assert lora < estimated(dora, "musubi").trained.mid < 1.05 * lora
+    assert 0 < estimated(lokr, "musubi").trained.mid < estimated(lokr, "musubi").trained.high
+    one, two = (
+        estimated(config("flux2", "dev", more=f"hardware: {{pipeline_stages: {stages}}}\n"), "diffusion-pipe").training.terms
+        for stages in (1, 2)
+    )
+    assert {term.name: term.amount.mid for term in two}["transformer"] == {term.name: term.amount.mid for term in one}["transformer"] / 2
+
+
+def test_the_phase_that_needs_most_is_named() -> None:
+    found = estimated(config("sana", "1.6b"), "embedded")
+    assert found.peak.name == "encoding captions"
+    assert found.peak.amount.mid == found.need.mid == max(phase.amount.mid for phase in found.phases)
+    assert estimated(config("qwen-image", "base"), "musubi").peak.name == "training"
+
+
 def test_swapping_goes_to_main_memory() -> None:
     swap = estimated(config("qwen-image", "base", more="memory: {blocks_to_swap: 30}\n"), "musubi")
     assert (

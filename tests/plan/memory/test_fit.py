@@ -95,6 +95,10 @@ def test_the_steps_of_a_batch_stay_what_they_were() -> None:
     step = next(step for step in STEPS if step.name == "batch of one")
     ((_, changes),) = step.options(loaded.config, _full(loaded, "musubi").config)
     assert changes == (("train.batch_size", 1), ("train.gradient_accumulation", 2))
+    own = loaded_text(TEXT.replace("[1024]}", "[1024], batch_size: 4}\n  - {images: more, batch_size: 1}"))
+    assert own.config is not None
+    ((_, changes),) = step.options(own.config, _full(own, "musubi").config)
+    assert changes[2:] == (("datasets[0].batch_size", 1),)
 
 
 def _run(*arguments: str) -> Result:
