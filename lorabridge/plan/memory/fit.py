@@ -23,7 +23,8 @@ from lorabridge.plan.memory.estimate import Estimate, estimate
 
 Change = tuple[str, Any]
 Options = Iterator[tuple[float, tuple[Change, ...]]]
-_TRIES = 4000
+TRIES = 4000
+"""Combinations that are estimated at most, the cheapest first."""
 
 
 @dataclass(frozen=True)
@@ -140,13 +141,16 @@ STEPS: tuple[Step, ...] = (
 """What can be given up. Costs are an order of preference, not seconds: first what is hardly noticed, last what changes the result."""
 
 
-def cheapest(loaded: Loaded, backend: str, site: Site, vram: int, steps: Sequence[Step] = STEPS) -> Fix | None:
-    """The changes of least cost with which the whole interval fits, else those with which the best estimate does; None where none do."""
+def cheapest(loaded: Loaded, backend: str, site: Site, vram: int, steps: Sequence[Step] = STEPS, *, sure: bool | None = None) -> Fix | None:
+    """The changes of least cost with which it fits; None where none do.
+
+    `sure`: the whole interval must fit (True), or the best estimate (False); None tries the first and then the second.
+    """
     if loaded.config is None:
         return None
     rows = [(step, found) for step in steps if (found := _useful(step, loaded, backend, site))]
-    for measure in (lambda need: need.high, lambda need: need.mid):
-        best = _search(rows, loaded, backend, site, vram, measure)
+    for whole in (True, False) if sure is None else (sure,):
+        best = _search(rows, loaded, backend, site, vram, (lambda need: need.high) if whole else (lambda need: need.mid))
         if best is not None:
             return best
     return None
@@ -171,7 +175,7 @@ def _search(
     tick = count()
     queue: list[tuple[float, int, int, tuple[tuple[int, tuple[Change, ...]], ...]]] = [(0.0, next(tick), 0, ())]
     tries = 0
-    while queue and tries < _TRIES:
+    while queue and tries < TRIES:
         cost, _, first, taken = heapq.heappop(queue)
         changes = tuple(change for _, some in taken for change in some)
         tries += 1

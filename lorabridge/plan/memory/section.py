@@ -11,7 +11,7 @@ from lorabridge.diagnostics import Diagnostic
 from lorabridge.diagnostics.model import Severity
 from lorabridge.plan.memory.bytes import Amount, Term, size
 from lorabridge.plan.memory.estimate import Estimate, Phase, Unknown, estimate
-from lorabridge.plan.memory.fit import cheapest
+from lorabridge.plan.memory.fit import TRIES, cheapest
 from lorabridge.plan.sections import Line, Section, Subject
 
 
@@ -75,7 +75,14 @@ def _suggestion(subject: Subject, vram: int) -> tuple[list[Line], dict[str, Any]
     """The cheapest changes that make it fit, for a person and for a program."""
     fix = cheapest(subject.loaded, subject.backend, subject.site, vram)
     if fix is None:
-        return [Line("to make it fit", "no change was found", False, "every row of the table was tried, alone and together")], None
+        return [
+            Line(
+                "to make it fit",
+                "no change was found",
+                False,
+                f"none of the combinations that were tried fits (up to {TRIES:,}, the cheapest first)",
+            )
+        ], None
     shown = [f"{path}: {flow(value)}" for path, value in fix.changes]
     lines = [
         Line("to make it fit" if index == 0 else "", text, False, price)
@@ -89,6 +96,10 @@ def _suggestion(subject: Subject, vram: int) -> tuple[list[Line], dict[str, Any]
             "an estimate; `--fix` writes these values into the file",
         )
     )
+    other = cheapest(subject.loaded, subject.backend, subject.site, vram, sure=False) if fix.need.high <= vram else None
+    if other is not None and other.cost < fix.cost - 1:
+        told = ", ".join(f"{path}: {flow(value)}" for path, value in other.changes)
+        lines.append(Line("or, with luck", told, False, f"{other.need.text}: enough if the best estimate holds"))
     changes = [{"path": path, "value": value, "price": price} for (path, value), price in zip(fix.changes, fix.prices, strict=True)]
     return lines, {"changes": changes, "need": _interval(fix.need), "cost": round(fix.cost, 3)}
 

@@ -89,6 +89,20 @@ def test_it_is_the_cheapest_of_all_combinations(gb: int) -> None:
         assert fix.cost == pytest.approx(best[True] if True in best else best[False])
 
 
+def test_what_fits_with_luck_is_told_where_it_is_cheaper(tmp_path: Path) -> None:
+    loaded = loaded_text(TEXT)
+    sure, likely = (cheapest(loaded, "musubi", SITE, 12 * GB, sure=sure) for sure in (True, False))
+    assert sure is not None
+    assert likely is not None
+    assert likely.need.mid <= 12 * GB < likely.need.high
+    assert sure.need.high <= 12 * GB
+    assert likely.cost < sure.cost
+    path = tmp_path / "x.yaml"
+    path.write_text(TEXT)
+    output = _run("plan", str(path), "-b", "musubi", "--vram", "12GB").output
+    assert ("or, with luck" in output) == (likely.cost < sure.cost - 1)
+
+
 def test_the_steps_of_a_batch_stay_what_they_were() -> None:
     loaded = loaded_text(TEXT)
     assert loaded.config is not None
