@@ -49,6 +49,10 @@ class Guard:
         """The trainer said something."""
         self._feed(event)
 
+    def alive(self) -> None:
+        """The trainer wrote something, be it an event or not."""
+        self._dogs.heard(self._now)
+
     def tick(self) -> None:
         """Time passes; while the run is paused it does not."""
         now = time.monotonic()

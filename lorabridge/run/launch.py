@@ -195,6 +195,7 @@ def _pump(run: Run, process: Process, tee: Tee) -> None:
     while (data := process.read(_TICK)) is not None:
         if data:
             tee.feed(data)
+            run.guard.alive()
         run.heed()
         run.guard.tick()
         if run.job.verifier is not None:

@@ -10,6 +10,7 @@ import pytest
 
 from lorabridge.run.job import command
 from lorabridge.run.record import read_events
+from lorabridge.run.watch import dogs
 
 GOOD = "steps(1, 10)\nlora()"
 
@@ -260,3 +261,10 @@ def test_what_must_be_kept_uses_the_reserve(make_job, monkeypatch):
     monkeypatch.setattr(record.os, "write", full)
     assert launch(job, Plain(io.StringIO())).reason == "completed"
     assert [r["event"] for r in read_events(job.folder.events) if r["event"] == "save"]
+
+
+@pytest.mark.parametrize(("says", "reason"), [("print('loading', flush=True)", "completed"), ("pass", "stalled")])
+def test_words_that_are_no_event_show_that_the_trainer_lives(run, monkeypatch, says, reason):
+    monkeypatch.setitem(dogs.STALL, "load", 2.5)
+    ran = run(f"for _ in range(12):\n    {says}\n    time.sleep(0.5)\nsteps(1, 10); lora()")
+    assert ran.verdict.reason == reason
