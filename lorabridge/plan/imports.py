@@ -21,7 +21,7 @@ from lorabridge.config.spell import flow
 from lorabridge.diagnostics import Diagnostic
 from lorabridge.plan.compile import compile_config
 from lorabridge.plan.fates import KINDS, Fate, Kind, come_back, fates
-from lorabridge.plan.reading import readable
+from lorabridge.plan.reading import BROKEN, readable
 from lorabridge.plan.schema import SCHEMA_ID
 from lorabridge.plan.sources import Gathered, compiled, gather, gather_texts
 from lorabridge.plan.unchanged import differences, unlike
@@ -174,7 +174,11 @@ def _settle(made: Imported, gathered: Gathered, lifted: Lifted, tree: dict[str, 
     if made.fates:
         again = compiled(plan)
         made.fates = come_back(made.fates, again)
-        made.findings += unlike(differences(gathered, again, made.fates, site.root) if plan.ok else (), gathered)
+        try:
+            made.findings += unlike(differences(gathered, again, made.fates, site.root) if plan.ok else (), gathered)
+        except BROKEN as error:
+            why = f"a value of the files is of a kind that nobody expects there ({type(error).__name__})"
+            made.findings.append(Diagnostic("LB324", "what a compile says could not be compared with the files", None, "warning", why))
     made.texts[shown] = made.text
     made.findings += [item for item in found if item not in made.findings]
 

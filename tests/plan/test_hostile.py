@@ -57,6 +57,13 @@ def test_files_of_another_trainer(tmp_path: Path) -> None:
     assert any(item.code == "LB320" and "left out" in item.why for item in made.findings), "the other trainer's file is named"
 
 
+def test_an_empty_seed_of_the_samples_is_no_fault_of_the_comparison() -> None:
+    job = JOB.replace("MODEL", MODELS["flux"]).replace("seed: 42", "seed: null")
+    made = import_texts({"job.yaml": job})
+    assert made.findings
+    assert not [item for item in made.findings if "could not be compared" in item.message]
+
+
 def test_an_unknown_model_is_named() -> None:
     (found,) = [item for item in import_texts({"main.toml": COSMOS.replace("cosmos'\n", "cosmoss'\n"), "data.toml": SIZES}).findings if item.severity == "error"]  # fmt: skip
     assert (found.code, found.fix) == ("LB501", "did you mean `cosmos`?")

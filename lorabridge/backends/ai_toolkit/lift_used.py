@@ -91,7 +91,7 @@ def _samples(same: Used) -> None:
     for number, text in enumerate(prompts if not any(name.startswith("sample.samples[") for name in same) else ()):
         same[f"sample.samples[{number}]"] = {"prompt": text}
     walk = sample.pop("walk_seed", False)
-    seed = start = sample.get("seed", 0)
+    seed = start = number if isinstance(number := sample.get("seed"), int) else 0
     for number, name in enumerate(name for name in list(same) if name.startswith("sample.samples[")):
         entry = same[name] = prompt_entry(same[name])
         seed = entry.get("seed", start + number if walk else seed)
