@@ -91,7 +91,8 @@ def _samples(same: Used) -> None:
     for number, text in enumerate(prompts if not any(name.startswith("sample.samples[") for name in same) else ()):
         same[f"sample.samples[{number}]"] = {"prompt": text}
     walk = sample.pop("walk_seed", False)
-    seed = start = number if isinstance(number := sample.get("seed"), int) else 0
+    first = sample.get("seed")
+    seed = start = first if isinstance(first, int) else 0
     for number, name in enumerate(name for name in list(same) if name.startswith("sample.samples[")):
         entry = same[name] = prompt_entry(same[name])
         seed = entry.get("seed", start + number if walk else seed)
