@@ -94,7 +94,10 @@ def judge(
     """
     expected = plan.total_steps if plan.total_steps is not None else view.total
     through = len(ends) == len(plan.stages) and all(end.code == 0 for end in ends)
-    whole = through and (expected is None or (view.step or 0) >= expected)
+    said = next((stage.finish for stage in reversed(view.stages.values()) if stage.finish), "")
+    # where nobody knows the number of steps, one that was asked to end is whole only if it says so itself
+    asked = bool(interrupted) or watched is not None
+    whole = through and ((not asked or said == "completed") if expected is None else (view.step or 0) >= expected)
     last = ends[-1].stage if ends else None
     log = folder.log(last) if last else None
     if not whole and (watched is not None or interrupted):

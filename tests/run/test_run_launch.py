@@ -268,3 +268,15 @@ def test_words_that_are_no_event_show_that_the_trainer_lives(run, monkeypatch, s
     monkeypatch.setitem(dogs.STALL, "load", 2.5)
     ran = run(f"for _ in range(12):\n    {says}\n    time.sleep(0.5)\nsteps(1, 10); lora()")
     assert ran.verdict.reason == reason
+
+
+@pytest.mark.parametrize(("finish", "reason"), [("", "stopped"), ("stopped", "stopped"), ("completed", "rejected")])
+def test_a_stop_of_a_run_whose_length_nobody_knows(make_job, finish, reason):
+    """diffusion-pipe tells no total, and ends with exit code 0 when it was asked to."""
+    from lorabridge.run.verdict import StageEnd, judge
+    from lorabridge.run.view import StageView, View
+
+    job = make_job("", total=None)
+    view = View(stages={"train": StageView("train", finish=finish)}, step=47)
+    verdict = judge(job.folder, job.plan, view, [StageEnd("train", 0)], job.artifacts, "`lorabridge stop`", lambda path: "")
+    assert verdict.reason == reason
