@@ -7,45 +7,62 @@ from importlib import import_module
 
 import click
 
-COMMANDS: dict[str, tuple[str, str]] = {
-    "check": ("check", "Check configs; the verdict to trust before you spend money."),
-    "compile": ("compile", "Write a trainer's own files, a launch script and a translation report."),
-    "prove": ("prove", "Ask the installed trainer's own code what it will use, field by field, and compare."),
-    "import": ("import_", "Turn a trainer's own files into a config of the language, every key accounted for."),
-    "convert": ("convert", "Turn one trainer's files into another's: import and compile in one."),
-    "diff": ("diff", "Show what changed in intent between two configs, native or not."),
-    "plan": ("plan", "Say what a training will do before it runs: buckets, steps, saves, the learning rate."),
-    "run": ("run", "Check, compile, launch and watch a training."),
-    "lock": ("lock", "Write down everything a run is made of, so that it can be repeated."),
-    "verify": ("verify", "Compare a lock with the present and name what changed."),
-    "ladder": ("ladder", "Try a config in runs of 1, 20 and 100 steps, each with gates, before the real one."),
-    "metrics": ("metrics", "Export the numbers of a run as CSV or for TensorBoard."),
-    "parse": ("parse", "Read a saved log of a trainer: its events as JSON Lines, and how it ended."),
-    "runs": ("runs", "List the runs, or tell about one."),
-    "watch": ("watch", "Show a run that goes on, from its beginning."),
-    "logs": ("logs", "Print what the trainer of a run said."),
-    "stop": ("stop", "End a run early, with a checkpoint where the trainer can be asked."),
-    "pause": ("pause", "Hold a run; its memory stays taken."),
-    "resume": ("resume", "Go on with a paused run, or with one that ended, from its last good state."),
-    "fork": ("fork", "Begin a new run from the weights of another one."),
-    "save": ("save", "Ask a run for a checkpoint now."),
-    "sample": ("sample", "Ask a run for its samples now."),
-    "queue": ("queue", "Runs one after the other: add, list, move, cancel."),
-    "compare": ("compare", "Lay two runs side by side."),
-    "rm": ("rm", "Delete runs."),
-    "checkpoint": ("checkpoint", "Look into LoRA files: inspect them, verify them."),
-    "init": ("init", "Write a commented config from a preset."),
-    "data": ("data", "Check, measure and make datasets; edit captions in bulk."),
-    "families": ("families", "List the models that can be trained, and with what."),
-    "explain": ("explain", "Explain a diagnostic code or a field of the language."),
-    "show": ("show", "Print a config as it is understood, with the origin of each value."),
-    "schema": ("schema", "Print the JSON Schema of the language."),
-    "contract": ("contract", "Read, show and compare the options of a trainer by commit; what an upgrade changes for a config."),
-    "doctor": ("doctor", "Say which trainers, GPUs and tools were found, and what is missing."),
-    "completion": ("completion", "Print the completion script for bash, zsh or fish."),
-    "demo": ("demo", "Train a small LoRA on a toy model: real pictures, a CPU, no download."),
+GROUPS: dict[str, dict[str, tuple[str, str]]] = {
+    "Write a config": {
+        "init": ("init", "Write a commented config from a preset."),
+        "families": ("families", "List the models that can be trained, and with what."),
+        "explain": ("explain", "Explain a diagnostic code or a field of the language."),
+        "show": ("show", "Print a config as it is understood, with the origin of each value."),
+        "schema": ("schema", "Print the JSON Schema of the language."),
+    },
+    "Check and compile": {
+        "check": ("check", "Check configs; the verdict to trust before you spend money."),
+        "compile": ("compile", "Write a trainer's own files, a launch script and a translation report."),
+        "prove": ("prove", "Ask the installed trainer's own code what it will use, field by field, and compare."),
+    },
+    "From and between trainers": {
+        "import": ("import_", "Turn a trainer's own files into a config of the language, every key accounted for."),
+        "convert": ("convert", "Turn one trainer's files into another's: import and compile in one."),
+        "diff": ("diff", "Show what changed in intent between two configs, native or not."),
+        "contract": ("contract", "Read, show and compare the options of a trainer by commit; what an upgrade changes for a config."),
+    },
+    "Before you pay": {
+        "plan": ("plan", "Say what a training will do before it runs: buckets, steps, saves, the learning rate."),
+        "data": ("data", "Check, measure and make datasets; edit captions in bulk."),
+        "lock": ("lock", "Write down everything a run is made of, so that it can be repeated."),
+        "verify": ("verify", "Compare a lock with the present and name what changed."),
+    },
+    "Train": {
+        "run": ("run", "Check, compile, launch and watch a training."),
+        "ladder": ("ladder", "Try a config in runs of 1, 20 and 100 steps, each with gates, before the real one."),
+        "queue": ("queue", "Runs one after the other: add, list, move, cancel."),
+        "watch": ("watch", "Show a run that goes on, from its beginning."),
+        "stop": ("stop", "End a run early, with a checkpoint where the trainer can be asked."),
+        "pause": ("pause", "Hold a run; its memory stays taken."),
+        "resume": ("resume", "Go on with a paused run, or with one that ended, from its last good state."),
+        "fork": ("fork", "Begin a new run from the weights of another one."),
+        "save": ("save", "Ask a run for a checkpoint now."),
+        "sample": ("sample", "Ask a run for its samples now."),
+    },
+    "Look back": {
+        "runs": ("runs", "List the runs, or tell about one."),
+        "logs": ("logs", "Print what the trainer of a run said."),
+        "compare": ("compare", "Lay two runs side by side."),
+        "metrics": ("metrics", "Export the numbers of a run as CSV or for TensorBoard."),
+        "parse": ("parse", "Read a saved log of a trainer: its events as JSON Lines, and how it ended."),
+        "rm": ("rm", "Delete runs."),
+    },
+    "LoRA files": {
+        "checkpoint": ("checkpoint", "Look into LoRA files: inspect them, verify them."),
+    },
+    "This machine": {
+        "doctor": ("doctor", "Say which trainers, GPUs and tools were found, and what is missing."),
+        "demo": ("demo", "Train a small LoRA on a toy model: real pictures, a CPU, no download."),
+        "completion": ("completion", "Print the completion script for bash, zsh or fish."),
+    },
 }
-"""Command to its module in this package and its line in `--help`."""
+"""The groups of `--help`; in each a command with its module in this package and its line."""
+COMMANDS: dict[str, tuple[str, str]] = {name: row for rows in GROUPS.values() for name, row in rows.items()}
 
 
 class Commands(click.Group):
@@ -74,8 +91,9 @@ class Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table, without importing any command."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+        for title, rows in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, text) for name, (_, text) in rows.items()])
 
 
 def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
