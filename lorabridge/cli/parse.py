@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
+from pathlib import Path
 from typing import BinaryIO
 
 import click
@@ -32,11 +33,12 @@ def command(file: str, trainer: str | None, stage: str | None, no_text: bool) ->
     """
     from lorabridge.cli.common import report
     from lorabridge.diagnostics import Diagnostic
+    from lorabridge.files import open_file
     from lorabridge.run.parse import UnreadableError, Wanted, line_of, parse
 
     with ExitStack() as stack:
         try:
-            source: BinaryIO = sys.stdin.buffer if file == "-" else stack.enter_context(open(file, "rb"))
+            source: BinaryIO = sys.stdin.buffer if file == "-" else stack.enter_context(open_file(Path(file)))
         except OSError as error:
             report([Diagnostic("LB737", f"`{file}` cannot be read: {error.strerror or error}")], "text", {}, err=True)
             return 1

@@ -18,6 +18,7 @@ import yaml
 
 from lorabridge.config.paths import KeyPath, show
 from lorabridge.diagnostics import Diagnostic, Span
+from lorabridge.files import open_file
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 10_000
@@ -62,7 +63,7 @@ def read_document(path: Path, shown: str = "") -> Document:
     """Read and parse a file; every problem becomes a diagnostic, none is raised."""
     shown = shown or str(path)
     try:
-        with path.open("rb") as handle:
+        with open_file(path) as handle:
             raw = handle.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)

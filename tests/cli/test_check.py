@@ -231,3 +231,14 @@ def test_a_defect_of_our_own_is_one_line_and_exit_2(tmp_path: Path) -> None:
         command, cwd=tmp_path, env=environ | {"LORABRIDGE_DEBUG": "1"}, capture_output=True, text=True, timeout=60, check=False
     )
     assert "Traceback" in ended.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("arguments", [["check", "x.yaml"], ["check", "x.toml"], ["import", "x.toml"], ["parse", "x.log"]])
+def test_a_pipe_that_nobody_writes_keeps_nobody_waiting(tmp_path: Path, arguments: list[str]) -> None:
+    os.mkfifo(tmp_path / arguments[1])
+    command = [sys.executable, "-c", "from lorabridge.cli.main import main; main()", *arguments]
+    environ = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    ended = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert "it is a pipe, and nobody wrote into it" in ended.stdout + ended.stderr

@@ -7,6 +7,7 @@ from pathlib import Path
 from lorabridge.backends.native.model import Kind, NativeFile
 from lorabridge.config.document import MAX_BYTES
 from lorabridge.diagnostics import Diagnostic, Span
+from lorabridge.files import open_file
 
 KINDS: dict[str, Kind] = {
     ".toml": "toml", ".yaml": "yaml", ".yml": "yaml", ".json": "json", ".jsonc": "json",
@@ -25,7 +26,7 @@ def read_path(path: Path, shown: str = "") -> NativeFile:
     """Read a file from disk."""
     shown = shown or str(path)
     try:
-        with path.open("rb") as handle:
+        with open_file(path) as handle:
             raw = handle.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         return _broken(shown, f"cannot read `{shown}`: {getattr(error, 'strerror', None) or error}", "check the path", "LB109")
