@@ -60,9 +60,10 @@ class Lowering:
         )
 
     def wrote(self, path: str) -> bool:
-        """Whether the user wrote this path, in any layer (a longer or equal path counts)."""
+        """Whether the user wrote this path, in any layer (a longer or equal path counts); a null that means the default is not written."""
         parts = split_path(path)
-        return parts in self.loaded.places
+        blank = any(item.path == parts and item.raw is None and item.meaning.kind == "default" for item in self.loaded.readings)
+        return parts in self.loaded.places and not blank
 
     def put(self, at: str, value: Any, path: str = "") -> None:
         """Set a native key. `at` is `document:dotted.key`; list indices are not supported."""

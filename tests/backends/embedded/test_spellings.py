@@ -20,3 +20,7 @@ def test_words_are_spelled_as_its_reader_knows_them() -> None:
 @pytest.mark.parametrize("field", ["cache.text.batch_size=1", "cache.text.workers=0"])
 def test_what_it_does_anyway_may_be_said(field: str) -> None:
     assert plan(field).ok
+
+
+def test_a_null_that_means_the_default_is_what_leaving_it_out_is() -> None:
+    assert at(job("optimizer.type=null"), "optimizer.type") == at(job(), "optimizer.type")
