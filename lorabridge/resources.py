@@ -19,6 +19,14 @@ def template_dir() -> Path:
     return _folder("templates")
 
 
+def preset(name: str) -> Path | None:
+    """The file of a built-in preset."""
+    if len(name) > 60 or not name.replace("-", "").isalnum():
+        return None
+    path = template_dir() / "presets" / f"{name}.yaml"
+    return path if path.is_file() else None
+
+
 def schema_dir() -> Path:
     """The folder of JSON Schemas and trainer contracts."""
     return _folder("schemas")

@@ -13,7 +13,7 @@ import click
 from lorabridge.config.load import Loaded, load
 from lorabridge.diagnostics import Diagnostic
 from lorabridge.diagnostics.render import Format, render, summary
-from lorabridge.resources import template_dir
+from lorabridge.resources import preset
 
 if TYPE_CHECKING:
     from lorabridge.plan.lock.check import Checked
@@ -64,14 +64,6 @@ def locked(file: str, loaded: Loaded, backend: str, path: str | None, root: Path
     checked = held_against(Path(path) if path else lock_path(file, backend), loaded, backend, os.environ, root=root)
     report(checked.diagnostics, "text", loaded.texts, err=True)
     return checked
-
-
-def preset(name: str) -> Path | None:
-    """The file of a built-in preset."""
-    if len(name) > 60 or not name.replace("-", "").isalnum():
-        return None
-    path = template_dir() / "presets" / f"{name}.yaml"
-    return path if path.is_file() else None
 
 
 def report(items: Iterable[Diagnostic], style: Format, texts: dict[str, str], *, clean: str = "", err: bool = False) -> None:

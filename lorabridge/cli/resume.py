@@ -117,9 +117,9 @@ def known(folder: RunFolder, accept: bool) -> Earlier:
 
 def launch(run: Earlier, made: Onward, accept: bool, style: Any, detach: bool) -> int:
     """Prepare and start a run that goes on from another one."""
-    from lorabridge.cli.common import preset
     from lorabridge.cli.run import say
     from lorabridge.config.load import load
+    from lorabridge.resources import preset
     from lorabridge.run.again import drop
     from lorabridge.run.prepare import Request, prepare
 

@@ -38,6 +38,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="How progress is shown; `jsonl` prints the events.",
 )
+@click.option(
+    "--on-oom",
+    type=click.Choice(["stop", "retry"]),
+    default="stop",
+    show_default=True,
+    help="When memory runs out: end, or change one memory setting and go on, three times at most.",
+)
 @click.option("--detach", "-d", is_flag=True, help="Start it and come back; it goes on without this terminal.")
 def command(
     file: str,
@@ -49,6 +56,7 @@ def command(
     models: bool,
     out: Path | None,
     style: Any,
+    on_oom: Any,
     detach: bool,
 ) -> int:
     """Check, compile, launch and watch a training.
@@ -62,7 +70,7 @@ def command(
     6 stalled, 7 the result is no LoRA, 130 stopped.
     Example: lorabridge run cat.yaml --backend musubi
     """
-    folder = prepared(file, backend, overrides, unsupported, out, lock_file if locked else None, locked, models)
+    folder = prepared(file, backend, overrides, unsupported, out, lock_file if locked else None, locked, models, on_oom)
     return 1 if folder is None else started(folder, style, detach)
 
 
@@ -75,6 +83,7 @@ def prepared(
     lock_file: str | None = None,
     locked: bool = False,
     models: bool = False,
+    on_oom: Any = "stop",
 ) -> RunFolder | None:
     """Check a config and write its run folder; None when findings, which are printed, forbid it."""
     from lorabridge.run.prepare import Request, prepare
@@ -90,7 +99,7 @@ def prepared(
             return None
         seed = checked.lock.seed
     try:
-        folder = prepare(loaded, Request(Path(file), backend, unsupported, out, overrides, seed), os.environ)
+        folder = prepare(loaded, Request(Path(file), backend, unsupported, out, overrides, seed, on_oom=on_oom), os.environ)
     except OSError as error:
         raise click.ClickException(f"the run folder cannot be written: {error}") from error
     if isinstance(folder, list):
@@ -155,14 +164,20 @@ def _begun(folder: RunFolder) -> bool:
 
 
 def show(folder: RunFolder, style: Any, interrupt: Interrupt, *, stops: bool) -> int:
-    """Show a run until its end, and say what came of it; returns its exit code, 0 when we went away before."""
+    """Show a run until its end, with the attempts that follow it, and say what came of it; returns the exit code, 0 when we went away."""
     from lorabridge.run.attach import attach
+    from lorabridge.run.attempts import awaited
     from lorabridge.run.display import choose
     from lorabridge.run.verdict import verdict_in
 
     seen = attach(folder, choose(style, sys.stdout), interrupt, stops=stops)
     if seen.left:
         return 0
+    after = awaited(folder) if seen.state.reason == "out of memory" else None
+    if after is not None:
+        if style != "jsonl":
+            click.echo(f"run folder {after.path}")
+        return show(after, style, interrupt, stops=stops)
     verdict = verdict_in(seen.state, seen.view, folder)
     diagnostic = verdict.diagnostic()
     if diagnostic is not None:

@@ -64,6 +64,13 @@ def table(found: list[Summary]) -> str:
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
 
 
+def _next(item: Summary) -> Any:
+    from lorabridge.run.attempts import following
+
+    after = following(item.folder) if item.state.reason == "out of memory" else None
+    return after.path if after else None
+
+
 def page(item: Summary) -> str:
     """One run, one fact a line."""
     from lorabridge.run.index import plan_of
@@ -81,6 +88,8 @@ def page(item: Summary) -> str:
         ("gpus", ", ".join(map(str, item.state.gpus))),
         ("config", plan.get("source")),
         ("continues", f"{item.origin.get('run')} from step {item.origin.get('step')}" if item.origin else ""),
+        ("changed", "; ".join(edit["said"] for edit in (item.origin or {}).get("edits") or ())),
+        ("next", _next(item)),
         ("folder", item.folder.path),
         ("report", item.folder.report if item.folder.report.exists() else ""),
     ]

@@ -206,6 +206,19 @@ def branch(run: Earlier, place: Place, overrides: tuple[str, ...]) -> Onward:
     return Onward(_folder(run), told, origin, None)
 
 
+def afresh(run: Earlier, overrides: tuple[str, ...]) -> Onward:
+    """Make the folder of a run that begins where `run` began. Raises OSError when it cannot be written."""
+    before = run.plan.get("origin") or {}
+    origin = {
+        "kind": "retry",
+        "run": str(run.folder.path),
+        "from": before.get("from", ""),
+        "step": before.get("step", 0),
+        "offset": run.offset,
+    }
+    return Onward(_folder(run), (*_kept(run), *overrides), origin, None)
+
+
 def _kept(run: Earlier) -> tuple[str, ...]:
     """What the earlier run was told beside its file: overrides, and the seed that was drawn."""
     seed = run.plan.get("seed")

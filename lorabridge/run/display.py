@@ -121,7 +121,7 @@ class Plain:
                 self._line(f"{record['event']} {clean(latest([record]) or str(record.get('text', '')))}".rstrip() + _at(record))
             case "warning" | "error":
                 self._line(f"{record['event']}: {clean(str(record.get('text', '')))}")
-            case "control" | "alarm":
+            case "control" | "alarm" | "retry":
                 self._line(requested(record))
 
     def _progress(self, record: Record, view: View) -> None:
@@ -160,7 +160,11 @@ def progress_line(record: Record, view: View) -> str:
 
 def requested(record: Record) -> str:
     """A request to the run, or what a watchdog saw, as a line."""
-    what = f"{record['request']} {record.get('state', '')}" if record["event"] == "control" else f"alarm {record.get('code', '')}"
+    what = (
+        f"{record['request']} {record.get('state', '')}"
+        if record["event"] == "control"
+        else f"{record['event']} {record.get('code', '')}".rstrip()
+    )
     text = clean(str(record.get("text", "")))
     return f"{what}: {text}" if text else what
 

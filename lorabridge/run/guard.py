@@ -20,16 +20,20 @@ _KNOWN = ("lr", "schedule", "warmup", "save_every", "first_step", "save_bytes")
 
 
 class Guard:
-    """Feeds the watchdogs of one run. `verdict` is what the one that ended the run says; None while none did."""
+    """Feeds the watchdogs of one run. `verdict` is what the one that ended the run says; None while none did.
+
+    `retry`: after an out-of-memory another attempt is made, because the run was told so or a watchdog wants it.
+    """
 
     def __init__(self, job: Job, tell: Callable[[str | None, Mapping[str, Any]], None], desk: Desk) -> None:
         self._job, self._tell, self._desk = job, tell, desk
-        self._dogs = Watchdogs(_facts(job))
+        self._dogs = Watchdogs(_facts(job), {"out-of-memory": "retry"} if job.retries else None)
         self._sensors = Sensors(job.gpus, job.folder.output)
         self._read_at = 0.0
         self._stage: str | None = None
         self._ticked_at = 0.0
         self.verdict: Verdict | None = None
+        self.retry = job.retries
 
     @property
     def _now(self) -> float:
@@ -71,7 +75,9 @@ class Guard:
         for alarm in alarms:
             record = {"event": "alarm", "code": alarm.code, "text": alarm.text, "action": alarm.action, "evidence": list(alarm.evidence)}
             self._tell(self._stage, record | ({"watchdog": alarm.watchdog} if alarm.watchdog else {}))
-            if alarm.action != "warn" and self.verdict is None and not self._desk.stopping:
+            if alarm.action == "retry":
+                self.retry = True  # the trainer ends by itself; what comes then is settled when the verdict is known
+            elif alarm.action != "warn" and self.verdict is None and not self._desk.stopping:
                 self.verdict = Verdict(_reason(alarm), alarm.text, self._stage)
                 self._desk.ask("stop", f"the watchdog `{alarm.watchdog or alarm.code}`", hard=alarm.action == "stop")
 

@@ -42,12 +42,25 @@ def _no_report(view: View, verdict: Verdict) -> None:
 
 
 @dataclass(frozen=True)
+class Another:
+    """What comes after an out-of-memory: the run that is prepared, or None, and the sentence that tells of it, or why there is none."""
+
+    text: str
+    folder: RunFolder | None = None
+
+
+def _nothing_else(verdict: Verdict) -> Another:
+    return Another("no other attempt can be prepared")
+
+
+@dataclass(frozen=True)
 class Job:
     """Everything that a run needs, decided. `environ` is what the stages inherit.
 
     Of the `plan` the stages and the number of steps are used. `check` tells why a checkpoint is no LoRA, `report` writes the page.
     `gpus` were leased for it, `keep` are the descriptors of those leases; `pinned`: the stages name them already. `bound`: the
     stages die with this process. `verifier` looks at each checkpoint as it comes. `facts` is what the plan knows that the watchdogs ask for.
+    `retries`: after an out-of-memory `again` prepares the next attempt; `changed` tells what the earlier ones changed.
     """
 
     folder: RunFolder
@@ -65,6 +78,9 @@ class Job:
     bound: bool = False
     verifier: Verifier | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    retries: bool = False
+    changed: tuple[str, ...] = ()
+    again: Callable[[Verdict], Another] = _nothing_else
 
     @property
     def control(self) -> Control:
@@ -143,4 +159,6 @@ def job_of(folder: RunFolder, environ: Mapping[str, str], trainer: Trainer | Non
         Installation(Path(home["home"]), Path(home["python"]), home["commit"], home["dirty"]),
         environ,
         facts=data.get("facts") or {},
+        retries=data.get("on_oom") == "retry",
+        changed=tuple(edit["said"] for edit in (data.get("origin") or {}).get("edits") or ()),
     )

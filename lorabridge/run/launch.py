@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from lorabridge.backends.base import Stage
@@ -23,7 +24,7 @@ from lorabridge.run.verdict import StageEnd, Verdict, judge
 from lorabridge.run.view import View
 
 _TICK = 0.1
-_KEPT_AT_ONCE = ("save", "state", "stage", "start", "supervisor", "control", "alarm", "verified", "end")
+_KEPT_AT_ONCE = ("save", "state", "stage", "start", "supervisor", "control", "alarm", "verified", "retry", "end")
 
 
 class Recorder:
@@ -114,8 +115,22 @@ def _run(run: Run) -> Verdict:
     start = {"event": "start", "name": job.name, "backend": job.plan.backend, "total": job.plan.total_steps, "stages": stages}
     run.recorder.tell(None, start | ({"gpus": list(job.gpus)} if job.gpus else {}))
     run.keeper.running()
+    if job.changed:
+        run.recorder.tell(None, {"event": "retry", "text": f"attempt {len(job.changed) + 1}, with {'; '.join(job.changed)}"})
     ends = _stages(run)
-    return judge(job.folder, job.plan, view, ends, job.artifacts, run.desk.stopping, job.check, run.guard.verdict)
+    verdict = judge(job.folder, job.plan, view, ends, job.artifacts, run.desk.stopping, job.check, run.guard.verdict)
+    asked = run.desk.stopping and run.guard.verdict is None
+    return _again(run, verdict) if verdict.reason == "out of memory" and run.guard.retry and not asked else verdict
+
+
+def _again(run: Run, verdict: Verdict) -> Verdict:
+    """Have the next attempt prepared, and tell of it; without one the verdict lists what was tried."""
+    another = run.job.again(verdict)
+    run.recorder.tell(None, {"event": "retry", "text": another.text} | ({"run": str(another.folder.path)} if another.folder else {}))
+    if another.folder is not None:
+        return verdict
+    tried = f"; tried {'; '.join(run.job.changed)}" if run.job.changed else ""
+    return replace(verdict, cause=f"{verdict.cause}; {another.text}{tried}")
 
 
 def _end(verdict: Verdict, run: Run, display: Display) -> None:

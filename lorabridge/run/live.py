@@ -38,7 +38,7 @@ class Live:
             self._console.print(
                 f"[{color}]{record['event']}[/]: {escape(clean(str(record.get('text', ''))))}", soft_wrap=True, highlight=False
             )
-        elif record["event"] in ("control", "alarm"):
+        elif record["event"] in ("control", "alarm", "retry"):
             self._console.print(f"[yellow]{escape(requested(record))}[/]", soft_wrap=True, highlight=False)
         self._draw(view, at_once=record["event"] in ("stage", "end"))
 
@@ -71,7 +71,7 @@ class Live:
                 step = f" (step {records[-1]['step']})" if "step" in records[-1] else ""
                 lines.append(Text(f"  {label} {clean(latest(records))}{step}", style="dim"))
         if view.alarms:
-            lines.append(Text(f"  alarm {view.alarms[-1].get('code', '')}: {clean(str(view.alarms[-1].get('text', '')))}", style="red"))
+            lines.append(Text(f"  {requested(view.alarms[-1])}", style="red"))
         if view.warnings:
             lines.append(Text(f"  {len(view.warnings)} warning{'s' if len(view.warnings) > 1 else ''}", style="yellow"))
         return Group(*lines)

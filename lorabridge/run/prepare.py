@@ -35,7 +35,7 @@ class Request:
 
     `seed` is the number that a random seed was locked to; None draws one.
     `folder` is one that was made already, empty; `source` the user's file when `file` is lorabridge's own copy; `origin` what the run
-    continues, as it goes into the record.
+    continues, as it goes into the record. `on_oom`: what its supervisor does when a stage runs out of memory.
     """
 
     file: Path
@@ -47,6 +47,7 @@ class Request:
     folder: RunFolder | None = None
     source: Path | None = None
     origin: Mapping[str, Any] | None = None
+    on_oom: Literal["stop", "retry"] = "stop"
 
 
 def prepare(loaded: Loaded, request: Request, environ: Mapping[str, str]) -> RunFolder | list[Diagnostic]:
@@ -149,6 +150,7 @@ def _record(plan: Plan, installation: Installation, config: Config, request: Req
         "gpus": {"pinned": list(hardware.gpus), "count": 0 if hardware.device == "cpu" else hardware.pipeline_stages},
         "origin": dict(request.origin) if request.origin else None,
         "facts": _facts(config, request),
+        "on_oom": request.on_oom,
         "trainer": {
             "home": str(installation.home),
             "python": str(installation.python),

@@ -14,7 +14,8 @@ Record = dict[str, Any]
 """One line of the log: `seq` from 1, `time` in Unix milliseconds, `stage` (null for the run itself), `event`, its fields.
 
 Events of a stage are those of `lorabridge.backends.events`. The run's own are `start`, `supervisor` (who watches), `stage`
-(`state`: started or ended), `control` (`request`, `state`: asked, done or refused, `by`, `text`), `alarm` (what a watchdog saw)
+(`state`: started or ended), `control` (`request`, `state`: asked, done or refused, `by`, `text`), `alarm` (what a watchdog saw), `retry`
+(after an out-of-memory: `text`, and `run`, the folder of the next attempt)
 and, always last, `end` with `reason`, `code` and `cause`.
 """
 

@@ -16,6 +16,7 @@ from lorabridge.run.record import last_record
 from lorabridge.run.state import read_state
 from lorabridge.run.supervise import EXIT_NO_GPU, EXIT_TAKEN
 
+_SUPERVISOR = "lorabridge.run.supervise"
 _WAIT = 60.0
 
 
@@ -38,7 +39,7 @@ def start(folder: RunFolder, environ: Mapping[str, str] | None = None) -> None:
         raise StartError(str(error)) from None
     with folder.supervisor_log.open("ab") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "lorabridge.run.supervise", str(folder.path)],
+            [sys.executable, "-m", _SUPERVISOR, str(folder.path)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -40,6 +40,17 @@ def main(argv: list[str]) -> int:
     if not hasattr(os, "fork"):
         return _supervise(folder, lease)
     system.adopt_orphans()
+    while True:
+        code = _guarded(folder, lease)
+        after = _following(folder)
+        if after is None or (handle := system.lock(after.lock)) is None:
+            return code
+        os.close(held)  # only now: between the two locks nobody must take the next attempt for one that nobody supervises
+        folder, held = after, handle
+
+
+def _guarded(folder: RunFolder, lease: Lease) -> int:
+    """Have a run supervised by a child, to its end."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     child = os.fork()
@@ -49,6 +60,17 @@ def main(argv: list[str]) -> int:
         system.adopt_orphans()
         os._exit(_code(folder, lease))
     return _ward(folder, child)
+
+
+def _following(folder: RunFolder) -> RunFolder | None:
+    """The next attempt, which goes on with the GPUs that are leased: one that has ended with an out-of-memory may have one."""
+    from lorabridge.run.state import read_state
+
+    if read_state(folder).reason != "out of memory":
+        return None
+    from lorabridge.run.attempts import following
+
+    return following(folder)
 
 
 def _lease(folder: RunFolder) -> Lease | Taken:

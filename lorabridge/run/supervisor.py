@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from lorabridge.run.another import another
 from lorabridge.run.folder import RunFolder
 from lorabridge.run.job import Job, job_of
 from lorabridge.run.launch import launch
@@ -59,6 +60,7 @@ def _bound(job: Job, lease: Lease, pinned: bool) -> Job:
         keep=lease.handles,
         bound=True,
         verifier=Verifying(job),
+        again=lambda verdict: another(job, verdict),
     )
 
 

@@ -77,7 +77,7 @@ class View:
     def feed(self, record: Record) -> None:
         """Take one record in."""
         self.now = int(record.get("time", self.now))
-        if record["event"] == "alarm":
+        if record["event"] in ("alarm", "retry"):
             self.alarms.append(record)
             return
         if record["event"] == "gpu":

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from lorabridge.cli.common import preset
 from lorabridge.config.load import MAX_LAYERS, Loaded, load
 from lorabridge.plan.start import presets
+from lorabridge.resources import preset
 from tests.support import SMALL, LoadText
 
 Files = Callable[..., Loaded]

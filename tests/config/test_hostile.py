@@ -16,10 +16,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lorabridge.cli.common import preset
 from lorabridge.config.load import MAX_FINDINGS, Loaded, load
 from lorabridge.diagnostics.render import render
 from lorabridge.plan.check import check_loaded
+from lorabridge.resources import preset
 from tests.support import SMALL
 
 from .whole import whole, write

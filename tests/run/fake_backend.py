@@ -11,6 +11,7 @@ from lorabridge.backends.base import Artifacts, File, Installation, Plan, Stage
 from lorabridge.backends.control import Ask, Control, Place, Refusal, touch
 from lorabridge.backends.events import Event, LineCutter
 from lorabridge.backends.resume import Point, Resume, said
+from lorabridge.diagnostics import Diagnostic
 
 NAME, TITLE, COMMIT, ROWS, HANDLED = "fake", "The fake trainer", "", (), {}
 
@@ -25,7 +26,7 @@ train: {for: 10 steps, seed: SEED}
 output: {dir: results}
 """
 
-SETTINGS: dict[str, Any] = {"script": "steps(1, 10); lora()", "problems": (), "found": True, "caches": ()}
+SETTINGS: dict[str, Any] = {"script": "steps(1, 10); lora()", "problems": (), "found": True, "caches": (), "refuses": False}
 """What the trainer does; tests change it in their own process, where `lower` and `locate` run."""
 
 PRELUDE = """\
@@ -110,8 +111,16 @@ def lower(resolved: Any, loaded: Any, site: Any) -> Plan:
     seed = f"\n# seed {site.seed or resolved.config.train.seed}\n"
     files = tuple(File(f"{name}.py", PRELUDE + script + seed) for name, script in scripts.items())
     stages = tuple(Stage(name, ("{python}", f"{{files}}/{name}.py"), env, "{files}") for name in scripts)
+    if SETTINGS["refuses"] and _saves_memory(resolved.config, loaded):
+        return Plan("musubi", diagnostics=(Diagnostic("LB702", "the fake trainer cannot do that", None, "error"),))
     length = resolved.config.train.length
     return Plan("musubi", files, stages, (), (), int(length.value))
+
+
+def _saves_memory(config: Any, loaded: Any) -> bool:
+    memory = config.memory
+    asked = memory.gradient_checkpointing or memory.checkpoint_offload or memory.blocks_to_swap != "off" or memory.layer_offload != "off"
+    return bool(asked or config.model.quantize.transformer != "off" or "resolution" in loaded.data["datasets"][0])
 
 
 def locate(environ: Mapping[str, str]) -> Installation | None:

@@ -7,10 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lorabridge.cli.common import preset
 from lorabridge.config.load import Loaded, load
 from lorabridge.plan.lock.build import Wish, build
 from lorabridge.plan.lock.model import Lock
+from lorabridge.resources import preset
 
 CONFIG = """\
 lorabridge: 1

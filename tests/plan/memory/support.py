@@ -7,10 +7,10 @@ from tempfile import TemporaryDirectory
 
 from lorabridge.backends import get_backend
 from lorabridge.backends.footprint import Footprint, footprint_of
-from lorabridge.cli.common import preset
 from lorabridge.config.load import Loaded, load
 from lorabridge.families.resolve import Resolved, resolve
 from lorabridge.plan.memory.estimate import Estimate, estimate
+from lorabridge.resources import preset
 
 HEAD = "lorabridge: 1\nname: a\ntrain: {for: 1600 steps}\n"
 
