@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from lorabridge.backends.base import Stage
@@ -12,6 +13,7 @@ from lorabridge.run.desk import Desk
 from lorabridge.run.job import Job
 from lorabridge.run.verdict import EXIT, Reason, Verdict
 from lorabridge.run.watch import Alarm, Facts, Sign, StageEnded, StageStarted, Watchdogs
+from lorabridge.run.watch.facts import GpuReading
 from lorabridge.run.watch.sensors import Sensors
 
 _EVERY = 1.0
@@ -66,6 +68,18 @@ class Guard:
             if now - self._read_at >= _READ_EVERY:
                 self._read_at = now
                 for reading in self._sensors.read():
+                    if isinstance(reading, GpuReading):
+                        self._tell(
+                            None,
+                            {
+                                "event": "gpu",
+                                **{
+                                    name: value
+                                    for name, value in asdict(reading).items()
+                                    if value is not None and value is not False and value != ()
+                                },
+                            },
+                        )
                     self._feed(reading)
 
     def _feed(self, sign: Sign) -> None:

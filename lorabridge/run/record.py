@@ -15,7 +15,7 @@ Record = dict[str, Any]
 
 Events of a stage are those of `lorabridge.backends.events`. The run's own are `start`, `supervisor` (who watches), `stage`
 (`state`: started or ended), `control` (`request`, `state`: asked, done or refused, `by`, `text`), `alarm` (what a watchdog saw), `retry`
-(after an out-of-memory: `text`, and `run`, the folder of the next attempt)
+(after an out-of-memory: `text`, and `run`, the folder of the next attempt), `gpu` (what its driver says, each 10 s)
 and, always last, `end` with `reason`, `code` and `cause`.
 """
 

@@ -151,3 +151,17 @@ def test_an_alarm_that_says_retry_does_not_stop_the_run(run, monkeypatch):
     assert done.verdict.reason == "completed"
     assert [event["action"] for event in read_events(done.folder.events) if event["event"] == "alarm"] == ["retry"]
     seen.clear()
+
+
+def test_what_the_gpu_says_is_recorded_and_shown(run, monkeypatch):
+    from lorabridge.run.display import gpu_line
+    from lorabridge.run.watch.facts import DiskReading, GpuReading
+    from lorabridge.run.watch.sensors import Sensors
+
+    readings = [GpuReading(0, used=61_200_000_000, total=80_000_000_000, utilization=0, temperature=67), DiskReading(10**12)]
+    monkeypatch.setattr(Sensors, "read", lambda self: readings)
+    done = run("steps(1, 5); time.sleep(1.5); steps(6, 10); lora()")
+    assert done.verdict.reason == "completed"
+    (told,) = done.named("gpu")[:1]
+    assert {key for key in told if key not in ("seq", "time", "stage")} == {"event", "index", "used", "total", "utilization", "temperature"}
+    assert gpu_line(told) == "GPU 0  61.2 of 80.0 GB  0 %  67 °C"
