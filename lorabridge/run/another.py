@@ -26,11 +26,11 @@ LIMIT = 3
 
 
 def another(job: Job, verdict: Verdict) -> Another:
-    """Prepare the attempt that follows a stage without memory; the sentence tells why there is none. Never raises for the disk or the config."""
+    """Prepare the attempt that follows a stage without memory; the sentence tells why there is none. Never raises."""
     try:
         return _another(job, verdict.stage or "train")
-    except (OSError, ValueError, KeyError) as error:
-        return Another(f"the next attempt could not be prepared: {error}")
+    except Exception as error:  # the verdict on the run that ended stands, whatever an outside backend does here
+        return Another(f"the next attempt could not be prepared: {error!r}")
 
 
 def _another(job: Job, stage: str) -> Another:

@@ -13,11 +13,13 @@ from lorabridge.cli.main import app
 from lorabridge.config.load import load
 from lorabridge.run import start as starting
 from lorabridge.run import system
+from lorabridge.run.another import another
 from lorabridge.run.attempts import following
 from lorabridge.run.folder import RunFolder
 from lorabridge.run.record import read_events
 from lorabridge.run.settle import supervised
 from lorabridge.run.state import read_state
+from lorabridge.run.verdict import Verdict
 from lorabridge.run.watch import Alarm
 
 from . import fake_backend
@@ -165,3 +167,11 @@ def test_what_the_gpu_says_is_recorded_and_shown(run, monkeypatch):
     (told,) = done.named("gpu")[:1]
     assert {key for key in told if key not in ("seq", "time", "stage")} == {"event", "index", "used", "total", "utilization", "temperature"}
     assert gpu_line(told) == "GPU 0  61.2 of 80.0 GB  0 %  67 °C"
+
+
+def test_an_attempt_that_cannot_be_prepared_costs_no_verdict(make_job):
+    job = make_job("steps(1, 10)")
+    job.folder.plan.write_text("{}")
+    told = another(job, Verdict("out of memory", "", "train"))
+    assert told.folder is None
+    assert "could not be prepared" in told.text
