@@ -20,7 +20,8 @@ def check_buckets(job: Job, file: NativeFile, here: KeyPath, table: Table, table
     rules = _Rules(job, file, here, table, dict(top or {}))
     rules.resolutions()
     rules.size_buckets()
-    rules.ratios()
+    if rules.buckets_by_ratio(tables):
+        rules.ratios()
     rules.frames()
     if top is None:
         rules.top_level(tables)
@@ -137,6 +138,11 @@ class _Rules:
             self.tell(
                 "LB323", "size_buckets", says, "everything is skipped; it fails or hangs after that", "write 1 as the number of frames"
             )
+
+    def buckets_by_ratio(self, tables: Sequence[Table]) -> bool:
+        """Whether ratios are read at all; where they are not, `unused` says so."""
+        above = {**self.top, **self.table}
+        return any(table.get("enable_ar_bucket", above.get("enable_ar_bucket")) for table in tables or [self.table])
 
     def ratios(self) -> None:
         table = self.table

@@ -105,12 +105,19 @@ def _needed(job: Job) -> None:
     for key, why, fix in (
         ("output_dir", "KeyError after caching and after the models are loaded", "write `output_dir = '/data/runs/name'`"),
         ("dataset", "KeyError after the model's text encoder and VAE are opened", "write `dataset = '/data/dataset.toml'`"),
-        ("epochs", "KeyError at the end of the first epoch (at the scheduler with `linear` and `cosine`)", "write `epochs = 10`"),
         ("model", "KeyError as soon as the file is read", "write `[model]` with `type` and `dtype`"),
         ("optimizer", "KeyError before caching", "write `[optimizer]` with `type` and `lr`"),
     ):
         if key not in job.data:
             job.missing(key, why, fix)
+    if "epochs" not in job.data:
+        scheduled = job.data.get("lr_scheduler") in ("linear", "cosine")
+        why = (
+            "KeyError when the schedule is made"
+            if scheduled
+            else "KeyError at the end of the first epoch, unless `max_steps` comes before it"
+        )
+        job.missing("epochs", why, "write `epochs = 10`", "warning" if "max_steps" in job.data and not scheduled else "error")
 
 
 def _batches(job: Job, good: dict[str, Any]) -> None:

@@ -140,6 +140,9 @@ def _numbers(job: Job, table: dict[str, Any], name: str) -> None:
         return
     if name in _ADAMS and len(betas) != 2:
         job.report("LB315", here, f"{len(betas)} betas where two belong", f"it fails {_LATE}", "write `betas = [0.9, 0.99]`")
+    if name == "adamw" and any(isinstance(value, int) for value in betas):
+        why = f"ValueError {_LATE}: torch wants both with a decimal point"
+        job.report("LB315", here, f"`betas = {spell(betas)}` holds a whole number", why, "write `0.0` for 0")
     for index, value in enumerate(betas):
         if not 0 <= value < 1:
             where: KeyPath = (*here, index)

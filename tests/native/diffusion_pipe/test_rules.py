@@ -316,6 +316,8 @@ DATA = [
     ("sdxl", "path = '/data/p'", "", "error LB311 path"),
     ("sdxl", "", "mask_path = '$HOME/m'", "error LB321 directory[0].mask_path"),
     ("sdxl", "min_ar = 0.5", "", "warning LB312 min_ar"),
+    ("sdxl", "min_ar = 0", "", "warning LB312 min_ar"),
+    ("sdxl", "num_ar_buckets = 0", "", "warning LB312 num_ar_buckets"),
     ("sdxl", "enable_ar_bucket = true", "", "error LB318 min_ar"),
     ("sdxl", "enable_ar_bucket = true\nmin_ar = 0.5\nmax_ar = 2.0\nnum_ar_buckets = 0", "", "error LB316 num_ar_buckets"),
     ("sdxl", "enable_ar_bucket = true\nmin_ar = 0.5\nmax_ar = 2.0\nnum_ar_buckets = 3.0", "", "error LB313 num_ar_buckets"),
@@ -391,3 +393,21 @@ def test_positions() -> None:
     found = check(main_text(top="save_every_n_steps = 0"))
     assert [(item.span.line, item.span.column) for item in found if item.span] == [(5, 22)]
     assert "step" in found[0].why
+
+
+@pytest.mark.parametrize(
+    ("top", "expected"),
+    [
+        ("", "error LB318 epochs"),
+        ("max_steps = 2", "warning LB318 epochs"),
+        ("max_steps = 2\nlr_scheduler = 'cosine'", "error LB318 epochs"),
+    ],
+)
+def test_without_epochs(top: str, expected: str) -> None:
+    assert expected in told(check(main_text(top=top, without="epochs")))
+
+
+def test_betas_are_numbers_with_a_decimal_point() -> None:
+    text = main_text()
+    assert "error LB315 optimizer.betas" in told(check(text.replace("[optimizer]", "[optimizer]\nbetas = [0, 0]", 1)))
+    assert "error LB315 optimizer.betas" not in told(check(text.replace("[optimizer]", "[optimizer]\nbetas = [0.0, 0.9]", 1)))
