@@ -83,8 +83,10 @@ def _unknown_there(out: Lowering) -> None:
         )
     else:
         out.note("exact", "train.seed", "random", native="left out", text="it sets no seed; a run cannot be repeated exactly")
-    if out.config.save.metadata and out.wrote("save.metadata"):
-        out.note("rewritten", "save.metadata", True, text="the file holds none; a copy of the TOML lies beside it")
+    if out.wrote("save.metadata"):
+        wanted = out.config.save.metadata
+        text = "the file holds none; a copy of the TOML lies beside it"
+        out.note("rewritten" if wanted else "exact", "save.metadata", wanted, native="" if wanted else "left out", text=text)
 
 
 def _samples(out: Lowering) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lorabridge.backends.diffusion_pipe.archs import BOUNDARIES, EXTRA_KEYS, FP8, Arch
+from lorabridge.backends.diffusion_pipe.archs import BOUNDARIES, EXTRA_KEYS, FP8, TITLE, Arch
 from lorabridge.backends.diffusion_pipe.rows import DTYPES
 from lorabridge.backends.emit import Inline
 from lorabridge.backends.engine import Lowering
@@ -44,13 +44,21 @@ def _paths(out: Lowering, arch: Arch) -> None:
             native = _path(out, arch, path, value)
             out.put(f"main:model.{arch.paths[key]}", native, path)
             out.note("exact", path, value, f"main:model.{arch.paths[key]}", native)
-        elif not key.startswith("transformer_high"):
-            out.note("rewritten", path, value, text=f"the type `{arch.type}` does not read it")
+        elif key != "transformer_high_noise" or not out.variant.experts:
+            _unread(out, arch, path, value)
+        elif not high:
+            out.note("rewritten", path, value, text="this run trains the other expert; this one is never loaded")
     if encoders:
         # Two entries would both load the last one's files (models/base.py:577-591): one entry holds all.
         entry: dict[str, Any] = {"path": encoders[0]} if len(encoders) == 1 else {"paths": encoders}
         out.put("main:model.text_encoders", [Inline(entry | {"type": arch.clip})], "model.paths.text_encoder")
         out.note("exact", "model.paths.text_encoder", encoders[0], "main:model.text_encoders", entry | {"type": arch.clip})
+
+
+def _unread(out: Lowering, arch: Arch, path: str, value: str) -> None:
+    text = f"{TITLE} does not read it for the type `{arch.type}`"
+    out.note("rewritten", path, value, text=text)
+    out.problem("LB302", path, f"`{path}` is not used", text, "remove it, or keep it for other trainers", "warning")
 
 
 def _path(out: Lowering, arch: Arch, path: str, value: str) -> str:
