@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from lorabridge.backends.diffusion_pipe.rows import MAIN_ROWS
+
 EVALUATE = "evaluate={every: 5 epochs, datasets: [{images: /data/eval, %s}]}"
 
 
@@ -67,3 +69,13 @@ def test_the_datasets_of_an_evaluation_are_spelled_alike(compile_: Any) -> None:
     assert made.plan.ok, made.codes
     folder = made.eval["directory"][0]
     assert (folder["mask_path"], folder["control_path"], folder["num_repeats"]) == ("/data/masks", "/data/c1", 3)
+
+
+def test_clipping_is_written_as_a_number_with_a_point(compile_: Any) -> None:
+    assert "gradient_clipping = 2.0" in compile_("optimizer.max_grad_norm=2").texts["main.toml"]
+
+
+@pytest.mark.parametrize("path", ["adapter.dtype", "save.dtype"])
+def test_precisions_are_read_back(path: str) -> None:
+    row = next(row for row in MAIN_ROWS if row.path == path)
+    assert [row.unspell(native) for native in ("bfloat16", "float16", "float32")] == ["bf16", "fp16", "fp32"]
