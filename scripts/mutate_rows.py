@@ -220,7 +220,15 @@ def trial(backend: str, found: list[Mutant], jobs: int) -> list[str]:
 def main() -> int:
     """Print the score of each backend. Exit 1 when one is below what is needed."""
     parser = argparse.ArgumentParser(description="Mutation test of the mapping rows.")
-    parser.add_argument("backends", nargs="*", default=list(TABLES), metavar="BACKEND", help=", ".join(TABLES))
+    parser.add_argument(
+        "backends",
+        nargs="*",
+        default=list(TABLES),
+        type=lambda name: name.replace("-", "_"),
+        choices=TABLES,
+        metavar="BACKEND",
+        help=", ".join(TABLES),
+    )
     parser.add_argument("--tables", action="store_true", help="also the dictionaries beside the rows: several times as many")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="every Nth mutant only")
     parser.add_argument("--jobs", type=int, default=2)

@@ -56,12 +56,15 @@ def test_what_it_does_anyway_may_be_said(compile_: Any, change: str) -> None:
     "change",
     [
         *("mask_floor: 0.5, masks: /data/masks", "control_resolution: 512", "loss_weight: 2", "flip: horizontal", "upscale: false"),
-        "control: [/data/c1, /data/c2]",
+        *("control: [/data/c1, /data/c2]", "cache_dir: /data/cache"),
+        *("captions: {suffix: x}", "captions: {keep_tokens: 2, shuffle: true}"),
+        *("video: {stride: 3}", "video: {samples: 3}", "video: {max_frames: 9}", "video: {fps: 12}"),
     ],
 )
 def test_the_datasets_of_an_evaluation_are_refused_alike(compile_: Any, change: str) -> None:
     made = compile_(EVALUATE % change)
-    assert ("LB301", f"evaluate.datasets[0].{change.partition(':')[0]}") in made.codes
+    path = change.partition(",")[0].replace(": {", ".").partition(":")[0]
+    assert ("LB301", f"evaluate.datasets[0].{path}") in made.codes
 
 
 def test_the_datasets_of_an_evaluation_are_spelled_alike(compile_: Any) -> None:
