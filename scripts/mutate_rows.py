@@ -225,7 +225,6 @@ def main() -> int:
         nargs="*",
         default=list(TABLES),
         type=lambda name: name.replace("-", "_"),
-        choices=TABLES,
         metavar="BACKEND",
         help=", ".join(TABLES),
     )
@@ -235,6 +234,9 @@ def main() -> int:
     parser.add_argument("--only", default="", help="mutants whose name contains this")
     parser.add_argument("--show", action="store_true", help="name the mutants, run nothing")
     asked = parser.parse_args()
+    unknown = sorted(set(asked.backends) - set(TABLES))
+    if unknown:
+        parser.error(f"no backend is called {unknown[0]}; known: {', '.join(TABLES)}")
     bad = False
     for backend in asked.backends:
         found = [item for item in mutants(backend, asked.tables) if asked.only in item.name][:: asked.every]
