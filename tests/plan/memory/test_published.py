@@ -134,3 +134,23 @@ def test_klein_4b_by_resolution(tokens: int, low: float, high: float) -> None:
 
 def test_the_fourfold_picture_takes_the_sixteenfold_attention() -> None:
     assert eager_attention(4000, 24, 25).mid == pytest.approx(16 * eager_attention(1000, 24, 25).mid)
+
+
+@pytest.mark.parametrize("checkpointing", [True, False])
+def test_what_preservation_adds(checkpointing: bool) -> None:
+    """papers/flux2-lora-training-guide.md: preservation adds about 40 % through its further forward passes (of what a pass keeps)."""
+    more = f"memory: {{gradient_checkpointing: {str(checkpointing).lower()}}}\n"
+    terms = [
+        {
+            term.name: term.amount
+            for term in estimated(config("flux2", "klein-base-4b", rank=16, more=more + extra), "ai-toolkit").training.terms
+        }
+        for extra in ("", "trigger: sks\npreservation: {type: differential, class: cat}\n")
+    ]
+    changed = {name: (terms[1][name], before) for name, before in terms[0].items() if terms[1][name] != before and name != "allocator"}
+    assert changed
+    for name, (after, before) in changed.items():
+        assert after.low >= before.low, name
+        assert before.high < after.high, name
+        assert after.mid <= before.mid * 1.4, name
+        assert after.high == pytest.approx(before.high * 1.4, rel=0.01), name
