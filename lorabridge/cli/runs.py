@@ -82,7 +82,7 @@ def page(item: Summary) -> str:
         ("status", item.status),
         ("cause", item.state.cause),
         ("step", f"{item.step} of {item.total}" if item.step is not None and item.total else item.step),
-        ("loss", item.loss),
+        ("loss", None if item.loss is None else f"{item.loss:.4f}"),
         ("trainer", f"{item.backend} {str(plan.get('trainer', {}).get('commit', ''))[:12]}".strip()),
         ("began", age(item.created)),
         ("gpus", ", ".join(map(str, item.state.gpus))),
