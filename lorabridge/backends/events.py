@@ -63,20 +63,3 @@ class LogParser(Protocol):
     def feed(self, data: bytes) -> list[Event]: ...
 
     def close(self) -> list[Event]: ...
-
-
-class LineCutter:
-    """Cuts a byte stream into text lines at \\n and \\r, whatever the chunks; bad UTF-8 is replaced. For parsers of JSON lines."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-
-    def feed(self, data: bytes) -> list[str]:
-        """The lines completed by `data`."""
-        *lines, self._rest = (self._rest + data).replace(b"\r", b"\n").split(b"\n")
-        return [line.decode("utf-8", "replace") for line in lines if line]
-
-    def close(self) -> list[str]:
-        """The last line, when the stream ended without a line end."""
-        rest, self._rest = self._rest, b""
-        return [rest.decode("utf-8", "replace")] if rest else []

@@ -9,9 +9,27 @@ from typing import Any
 
 from lorabridge.backends.base import Artifacts, File, Installation, Plan, Stage
 from lorabridge.backends.control import Ask, Control, Place, Refusal, touch
-from lorabridge.backends.events import Event, LineCutter
+from lorabridge.backends.events import Event
 from lorabridge.backends.resume import Point, Resume, said
 from lorabridge.diagnostics import Diagnostic
+
+
+class LineCutter:
+    """Cuts a byte stream into text lines at \\n and \\r, whatever the chunks; bad UTF-8 is replaced."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[str]:
+        """The lines completed by `data`."""
+        *lines, self._rest = (self._rest + data).replace(b"\r", b"\n").split(b"\n")
+        return [line.decode("utf-8", "replace") for line in lines if line]
+
+    def close(self) -> list[str]:
+        """The last line, when the stream ended without a line end."""
+        rest, self._rest = self._rest, b""
+        return [rest.decode("utf-8", "replace")] if rest else []
+
 
 NAME, TITLE, COMMIT, ROWS, HANDLED = "fake", "The fake trainer", "", (), {}
 
