@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,4 +39,9 @@ def _check_backend(loaded: Loaded, name: str, unsupported: Any) -> Sequence[Diag
     from lorabridge.plan.compile import compile_config
 
     site = Site(root=Path(loaded.root).absolute().as_posix(), unsupported=unsupported)
-    return compile_config(loaded, name, site).diagnostics
+    if loaded.config is not None or loaded.partial is None or loaded.partial.model.family == "unknown":
+        return compile_config(loaded, name, site).diagnostics
+    # What is left without the wrong values still tells what this trainer cannot do; sections with a mistake wait for its end.
+    wrong = {item.path.partition(".")[0].partition("[")[0] for item in loaded.diagnostics if item.severity == "error"}
+    rest = compile_config(replace(loaded, config=loaded.partial, diagnostics=[]), name, site).diagnostics
+    return [item for item in rest if item.path.partition(".")[0].partition("[")[0] not in wrong]

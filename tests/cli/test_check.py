@@ -242,3 +242,10 @@ def test_a_pipe_that_nobody_writes_keeps_nobody_waiting(tmp_path: Path, argument
     ended = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 1
     assert "it is a pipe, and nobody wrote into it" in ended.stdout + ended.stderr
+
+
+def test_a_trainers_findings_come_in_the_same_pass(tmp_path: Path) -> None:
+    text = SMALL.replace("{family: qwen-image}", "{family: qwen-image, paths: {transformer: /m/t.safetensors}}")
+    ended = _run(_file(tmp_path, text + "adapter: {rank: 3.5}\noptimizer: {type: adamw8bits}\n"), "--backend", "musubi")
+    for finding in ("error[LB105] `adapter.rank`", "error[LB503] `model.paths.vae`", "error[LB301] musubi-tuner knows no optimizer"):
+        assert finding in ended.output
